@@ -1,0 +1,140 @@
+//! The decoders that YAML can name.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::Fault;
+use super::models::Role;
+use crate::policy::accept::AcceptRule;
+use crate::policy::entropy::EntropyRule;
+use crate::policy::select::SelectRule;
+use crate::policy::stop::{Combination, DraftOrder, StopRule};
+
+/// One decoder with every parameter resolved.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum DecoderSpec {
+    /// One verifier forward per token; the baseline of every sweep.
+    Autoregressive {},
+    /// A drafter proposes, the verifier accepts or corrects.
+    Speculative {
+        stop: StopRule,
+        #[serde(default)]
+        order: DraftOrder,
+        #[serde(default = "default_min_draft_len")]
+        min_draft_len: usize,
+        #[serde(default = "default_max_draft_len")]
+        max_draft_len: usize,
+        #[serde(default)]
+        entropy: EntropyRule,
+        #[serde(default)]
+        accept: AcceptRule,
+    },
+    /// WeDLM: masks behind the prefix are filled where their adjusted entropy is low.
+    Window {
+        #[serde(default)]
+        variant: WindowVariant,
+        #[serde(default = "default_window_size")]
+        window_size: usize,
+        #[serde(default)]
+        select: SelectRule,
+        #[serde(default)]
+        entropy: EntropyRule,
+    },
+}
+
+/// Which window procedure runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WindowVariant {
+    /// The reference engine: masks are refilled at the start of a step, by the filled prefix.
+    #[default]
+    Engine,
+    /// The paper's Algorithm 1: refill at the end of a step, by what was committed.
+    Paper,
+    /// The notebook's procedure: no reordering, next-token shift, literal masks committed by force.
+    Notebook,
+}
+
+impl DecoderSpec {
+    /// The models that the decoder runs.
+    pub fn roles(&self) -> &'static [Role] {
+        match self {
+            Self::Autoregressive {} => &[Role::Verifier],
+            Self::Speculative { .. } => &[Role::Verifier, Role::Drafter],
+            Self::Window { .. } => &[Role::Window],
+        }
+    }
+
+    /// Whether every parameter is inside the range in which it means something.
+    ///
+    /// # Errors
+    /// The first one that is not, by its path below the decoder.
+    pub fn check(&self) -> Result<(), Fault> {
+        match self {
+            Self::Autoregressive {} => Ok(()),
+            Self::Speculative {
+                stop,
+                order: _,
+                min_draft_len: _,
+                max_draft_len,
+                entropy,
+                accept,
+            } => {
+                at_least_one("max_draft_len", *max_draft_len)?;
+                check_stop(stop, "stop")?;
+                entropy.validate()?;
+                Ok(accept.validate()?)
+            }
+            Self::Window {
+                variant: _,
+                window_size,
+                select,
+                entropy,
+            } => {
+                at_least_one("window_size", *window_size)?;
+                entropy.validate()?;
+                Ok(select.validate()?)
+            }
+        }
+    }
+}
+
+fn at_least_one(key: &str, value: usize) -> Result<(), Fault> {
+    match value {
+        0 => Err(Fault::new(key, "0 is out of range, expected 1 or more")),
+        1.. => Ok(()),
+    }
+}
+
+/// Rules inside a combination are checked one by one, so that the path leads to the one meant.
+fn check_stop(rule: &StopRule, path: &str) -> Result<(), Fault> {
+    if let StopRule::Combined(combination) = rule {
+        let list = match combination {
+            Combination::Any(_) => "any",
+            Combination::All(_) => "all",
+        };
+        for (index, member) in combination.rules().iter().enumerate() {
+            check_stop(member, &format!("{path}.{list}[{index}]"))?;
+        }
+    }
+    rule.validate().map_err(|error| {
+        let mut fault = Fault::from(error);
+        fault.path = match fault.path.strip_prefix("stop") {
+            Some(rest) => format!("{path}{rest}"),
+            None => path.to_owned(),
+        };
+        fault
+    })
+}
+
+fn default_min_draft_len() -> usize {
+    1
+}
+
+fn default_max_draft_len() -> usize {
+    8
+}
+
+fn default_window_size() -> usize {
+    16
+}

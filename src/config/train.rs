@@ -1,0 +1,184 @@
+//! The YAML of a training run.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::device::DeviceSpec;
+
+/// One training run: data, shape, objective, schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrainSpec {
+    pub name: String,
+    /// Folder of the finished checkpoint, in Hugging Face format.
+    pub out: PathBuf,
+    pub tokenizer: TokenizerSpec,
+    pub init: InitSpec,
+    pub data: DataSpec,
+    pub objective: ObjectiveSpec,
+    pub schedule: ScheduleSpec,
+    #[serde(default)]
+    pub device: DeviceSpec,
+    /// Threads that each compute the gradient of a share of the batch (CPU).
+    #[serde(default = "one")]
+    pub workers: usize,
+    /// Recomputes activations in the backward pass: less memory, about a third more time.
+    #[serde(default)]
+    pub gradient_checkpointing: bool,
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum TokenizerSpec {
+    /// Byte-level BPE with single digits, trained on the first documents of the data.
+    Train { vocab_len: usize, n_documents: usize },
+    /// That of another checkpoint.
+    From { model: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum InitSpec {
+    /// Random weights of a Llama-like shape with QK-norm and a tied head.
+    Random {
+        hidden_len: usize,
+        ffn_len: usize,
+        n_layers: usize,
+        n_heads: usize,
+        n_kv_heads: usize,
+        head_len: usize,
+        context_len: usize,
+    },
+    /// The weights of another checkpoint.
+    From { model: String },
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataSpec {
+    /// `synthetic:gsm8k`; its training split.
+    pub source: String,
+    pub seed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ObjectiveSpec {
+    /// Next-token cross-entropy.
+    Autoregressive {
+        /// Weight of a question token; an answer token weighs 1.
+        prompt_weight: f32,
+    },
+    /// Masked prediction beside an autoregressive stream (WeDLM's adaptation).
+    Wedlm {
+        block_len: usize,
+        /// End tokens behind each answer, so that slots behind the end are predictable.
+        n_end_tokens: usize,
+        /// a in (masked + a · autoregressive) / (1 + a).
+        autoregressive_weight: f32,
+    },
+}
+
+/// Steps, batch and learning rate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScheduleSpec {
+    pub n_steps: usize,
+    /// Documents per step, over all workers.
+    pub batch_len: usize,
+    pub learning_rate: f64,
+    /// Reached at the last step by a half cosine.
+    pub final_learning_rate: f64,
+    pub n_warmup_steps: usize,
+    #[serde(default = "default_weight_decay")]
+    pub weight_decay: f32,
+    #[serde(default = "default_beta_2")]
+    pub beta_2: f32,
+    /// Largest norm of the whole gradient.
+    #[serde(default = "default_clip_norm")]
+    pub clip_norm: f32,
+    pub checkpoint_every: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn default_weight_decay() -> f32 {
+    0.01
+}
+
+fn default_beta_2() -> f32 {
+    0.98
+}
+
+fn default_clip_norm() -> f32 {
+    1.0
+}
+
+impl ScheduleSpec {
+    /// Linear warm-up, then half a cosine down to the final rate.
+    pub fn learning_rate_at(&self, step: usize) -> f64 {
+        if step < self.n_warmup_steps {
+            return self.learning_rate * (step + 1) as f64 / self.n_warmup_steps as f64;
+        }
+        let rest = (self.n_steps - self.n_warmup_steps).max(1);
+        let progress = ((step - self.n_warmup_steps) as f64 / rest as f64).min(1.0);
+        let cosine = 0.5 * (1.0 + (std::f64::consts::PI * progress).cos());
+        self.final_learning_rate + (self.learning_rate - self.final_learning_rate) * cosine
+    }
+}
+
+/// What is wrong with a training file, with the file in front.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {reason}", path.display())]
+pub struct TrainSpecError {
+    path: PathBuf,
+    reason: String,
+}
+
+impl TrainSpec {
+    /// Reads and checks a training file.
+    ///
+    /// # Errors
+    /// When the file is missing, is not YAML, or a value is out of range.
+    pub fn load(path: &Path) -> Result<Self, TrainSpecError> {
+        let refuse = |reason: String| TrainSpecError {
+            path: path.to_path_buf(),
+            reason,
+        };
+        let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+        let spec: Self = serde_yaml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        for (key, value) in [
+            ("schedule.n_steps", spec.schedule.n_steps),
+            ("schedule.batch_len", spec.schedule.batch_len),
+            ("schedule.checkpoint_every", spec.schedule.checkpoint_every),
+            ("workers", spec.workers),
+        ] {
+            if value == 0 {
+                return Err(refuse(format!("{key} is 0, expected at least 1")));
+            }
+        }
+        if spec.workers > spec.schedule.batch_len {
+            return Err(refuse(format!(
+                "workers {} exceeds schedule.batch_len {}",
+                spec.workers, spec.schedule.batch_len
+            )));
+        }
+        if spec.schedule.n_warmup_steps >= spec.schedule.n_steps {
+            return Err(refuse("schedule.n_warmup_steps must be below n_steps".into()));
+        }
+        if let ObjectiveSpec::Wedlm { block_len: 0, .. } = spec.objective {
+            return Err(refuse("objective.block_len is 0, expected at least 1".into()));
+        }
+        if spec.data.source != "synthetic:gsm8k" {
+            return Err(refuse(format!(
+                "data.source '{}' is not supported; supported: synthetic:gsm8k",
+                spec.data.source
+            )));
+        }
+        Ok(spec)
+    }
+}

@@ -1,0 +1,10 @@
+//! Decoders: what they feed to the models, keep and count. Decisions are made in `policy`.
+
+pub mod autoregressive;
+mod choice;
+mod clock;
+mod prompt;
+pub mod session;
+pub mod speculative;
+pub mod step;
+pub mod window;

@@ -1,0 +1,156 @@
+//! One decoder applied to one prompt.
+
+use crate::config::decoder::DecoderSpec;
+use crate::engine::speculative::SpeculativeRule;
+use crate::engine::step::Generation;
+use crate::engine::window::WindowRule;
+use crate::engine::{autoregressive, speculative, window};
+use crate::model::lm::{LanguageModel, ModelError, TokenId};
+use crate::policy::OutOfRange;
+pub use crate::policy::sample::Sampling;
+use crate::policy::stop::StopState;
+
+/// What a decoder is asked to continue.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Request<'a> {
+    pub prompt: &'a [TokenId],
+    /// Most tokens to commit.
+    pub max_new_tokens: usize,
+    /// Tokens that end the text; they are committed as its last token.
+    pub stop_ids: &'a [TokenId],
+    /// The mask token; it is never drawn. Needed by window decoders.
+    pub mask_id: Option<TokenId>,
+    pub sampling: Sampling,
+    /// Seeds every draw of this generation; unused when greedy.
+    pub seed: u64,
+    pub record: Detail,
+}
+
+/// What a decoder records beyond the counts; each costs extra passes over the vocabulary.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Detail {
+    /// Fill [`Slot::overlap`](crate::engine::step::Slot::overlap).
+    pub overlap: bool,
+}
+
+/// The models of a pair or a window decoder; a decoder takes those that it needs.
+#[derive(Default)]
+pub struct Models<'a> {
+    pub verifier: Option<&'a mut dyn LanguageModel>,
+    pub drafter: Option<&'a mut dyn LanguageModel>,
+    pub window: Option<&'a mut dyn LanguageModel>,
+}
+
+/// Why a decoder could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error("the prompt is empty: a decoder needs at least one token to continue")]
+    EmptyPrompt,
+    #[error("this decoder needs a {role} model: name one under models.{role}")]
+    MissingModel { role: &'static str },
+    #[error(
+        "window decoding needs a mask token: the tokenizer or config.json of the model names none"
+    )]
+    MissingMask,
+    #[error(
+        "the prompt has {prompt_len} tokens, and with max_new_tokens {max_new_tokens} it needs a context of {needed}; \
+         the {role} model holds {context_len}: shorten the prompt or lower max_new_tokens"
+    )]
+    PromptTooLong {
+        role: &'static str,
+        prompt_len: usize,
+        max_new_tokens: usize,
+        needed: usize,
+        context_len: usize,
+    },
+    #[error(
+        "accept rule 'greedy' compares with the argmax and cannot judge draws at temperature {temperature}: \
+         use accept.kind rejection, block or gumbel (lossless), or sampling.temperature 0"
+    )]
+    GreedyAcceptance { temperature: f64 },
+    #[error("min_draft_len is {min_draft_len}: it must be at most max_draft_len, {max_draft_len}")]
+    DraftLenBounds {
+        min_draft_len: usize,
+        max_draft_len: usize,
+    },
+    #[error(transparent)]
+    Parameter(#[from] OutOfRange),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+/// Decodes one prompt. The caches of the models are emptied first.
+///
+/// # Errors
+/// See [`EngineError`].
+pub fn decode(
+    spec: &DecoderSpec,
+    models: &mut Models<'_>,
+    request: &Request<'_>,
+) -> Result<Generation, EngineError> {
+    decode_in_stream(spec, models, request, &mut None)
+}
+
+/// As [`decode`], for a stream of prompts: a stopping rule of scope `stream` keeps in `memory` what
+/// it learned. `memory` is None before the first prompt and belongs to one `spec`.
+///
+/// # Errors
+/// See [`EngineError`].
+pub fn decode_in_stream(
+    spec: &DecoderSpec,
+    models: &mut Models<'_>,
+    request: &Request<'_>,
+    memory: &mut Option<StopState>,
+) -> Result<Generation, EngineError> {
+    match spec {
+        DecoderSpec::Autoregressive {} => {
+            autoregressive::decode(need(&mut models.verifier, "verifier")?, request)
+        }
+        DecoderSpec::Speculative {
+            stop,
+            order,
+            min_draft_len,
+            max_draft_len,
+            entropy,
+            accept,
+        } => {
+            let rule = SpeculativeRule {
+                stop: stop.clone(),
+                order: *order,
+                min_draft_len: *min_draft_len,
+                max_draft_len: *max_draft_len,
+                entropy: *entropy,
+                accept: *accept,
+            };
+            rule.validate()?;
+            let state = memory.get_or_insert_with(|| rule.stop.start(request.seed));
+            let drafter = need(&mut models.drafter, "drafter")?;
+            let verifier = need(&mut models.verifier, "verifier")?;
+            speculative::decode_in_stream(drafter, verifier, &rule, request, state)
+        }
+        DecoderSpec::Window {
+            variant,
+            window_size,
+            select,
+            entropy,
+        } => {
+            let rule = WindowRule {
+                variant: *variant,
+                window_size: *window_size,
+                select: select.clone(),
+                entropy: *entropy,
+            };
+            window::decode(need(&mut models.window, "window")?, &rule, request)
+        }
+    }
+}
+
+fn need<'m>(
+    model: &'m mut Option<&mut dyn LanguageModel>,
+    role: &'static str,
+) -> Result<&'m mut dyn LanguageModel, EngineError> {
+    match model {
+        Some(model) => Ok(&mut **model),
+        None => Err(EngineError::MissingModel { role }),
+    }
+}

@@ -1,0 +1,210 @@
+//! The drafter's half of a round.
+
+use std::time::Duration;
+
+use super::{Dice, Setting};
+use crate::engine::choice::compared_distribution;
+use crate::engine::clock::timed;
+use crate::engine::step::{DraftStop, Slot};
+use crate::model::lm::{LanguageModel, ModelError, TokenId};
+use crate::policy::entropy::{EntropyRule, RowStats};
+use crate::policy::sample;
+use crate::policy::stop::{DraftOrder, SlotView, StopState};
+
+/// A draft, and all that was seen on the way.
+#[derive(Debug, Default)]
+pub(super) struct Draft {
+    pub tokens: Vec<TokenId>,
+    pub stopped_by: DraftStop,
+    /// One entry per slot looked at; those behind `tokens` were refused.
+    pub slots: Vec<Slot>,
+    /// Entropy that the rule reads, per slot looked at.
+    pub entropies: Vec<f64>,
+    /// Raw probability of the drafted token, per slot looked at.
+    pub probabilities: Vec<f64>,
+    /// Shannon entropy of the raw softmax per slot looked at, if the judge reads it.
+    pub shannon: Vec<f64>,
+    /// Distribution per slot looked at, if the judge or the record needs it.
+    pub distributions: Vec<Vec<f64>>,
+    /// Duration of each drafter forward.
+    pub forwards: Vec<Duration>,
+    /// Rows fed in the first forward: the last committed token, and those before it that the cache
+    /// lacks.
+    pub first_fed: usize,
+}
+
+impl Draft {
+    /// Rows fed in the first `n_forwards` forwards.
+    pub fn token_instances(&self, n_forwards: usize) -> usize {
+        if n_forwards == 0 {
+            0
+        } else {
+            self.first_fed + n_forwards - 1
+        }
+    }
+}
+
+/// How long a draft may get.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    /// What `max_draft_len` and the budget leave.
+    pub room: usize,
+    /// What the stopping rule asked for before the round, at most `room`.
+    pub cap: usize,
+}
+
+/// A slot that was looked at, before its fate is known.
+struct Candidate {
+    token: TokenId,
+    /// Raw probability of `token`.
+    probability: f64,
+    stats: RowStats,
+}
+
+/// Drafts until a rule fires, a stop token is drafted or a bound is reached.
+///
+/// # Errors
+/// Those of the drafter.
+pub(super) fn propose(
+    drafter: &mut dyn LanguageModel,
+    setting: &Setting<'_>,
+    text: &[TokenId],
+    bounds: Bounds,
+    state: &StopState,
+    dice: &mut Dice,
+) -> Result<Draft, ModelError> {
+    let mut draft = Draft::default();
+    while draft.tokens.len() < bounds.cap {
+        let candidate = look(drafter, setting, text, &mut draft, dice)?;
+        if let Some(stop) = decide(setting, state, &mut draft, candidate) {
+            draft.stopped_by = stop;
+            return Ok(draft);
+        }
+    }
+    draft.stopped_by = if bounds.cap < bounds.room {
+        DraftStop::Rule
+    } else {
+        DraftStop::MaxDraftLen
+    };
+    Ok(draft)
+}
+
+/// One drafter forward, and the token that its row would give.
+fn look(
+    drafter: &mut dyn LanguageModel,
+    setting: &Setting<'_>,
+    text: &[TokenId],
+    draft: &mut Draft,
+    dice: &mut Dice,
+) -> Result<Candidate, ModelError> {
+    let position = text.len() + draft.tokens.len();
+    let first = drafter.cached_len();
+    let last_drafted = draft.tokens.last().map(std::slice::from_ref);
+    let fed = last_drafted.unwrap_or_else(|| &text[first..]);
+    let positions: Vec<u32> = (first as u32..position as u32).collect();
+    let mut duration = Duration::ZERO;
+    let logits = timed(&mut duration, || drafter.forward(fed, &positions, 1))?;
+    if draft.forwards.is_empty() {
+        draft.first_fed = fed.len();
+    }
+    draft.forwards.push(duration);
+
+    let row = logits.last();
+    let reads_shannon = setting.reads_drafter_shannon();
+    let kinds = [setting.rule.entropy, EntropyRule::default()];
+    let stats = RowStats::read(row, &kinds[..1 + usize::from(reads_shannon)]);
+    if stats.is_nan() {
+        return Err(ModelError::NotANumber { row: position - 1 });
+    }
+    let token = choose(setting, row, &stats, position, draft, dice);
+    let candidate = Candidate {
+        token,
+        probability: stats.probability(row[token as usize]),
+        stats,
+    };
+    draft.slots.push(Slot {
+        position: position as u32,
+        token,
+        entropy: candidate.stats.entropies[0],
+        adjusted: candidate.stats.entropies[0],
+        top1: candidate.stats.top1,
+        margin: candidate.stats.margin(),
+        ..Slot::default()
+    });
+    draft.entropies.push(candidate.stats.entropies[0]);
+    if reads_shannon {
+        draft.shannon.push(candidate.stats.entropies[1]);
+    }
+    Ok(candidate)
+}
+
+/// The drafter's token; keeps its distribution if somebody asks for it later.
+fn choose(
+    setting: &Setting<'_>,
+    row: &[f32],
+    stats: &RowStats,
+    position: usize,
+    draft: &mut Draft,
+    dice: &mut Dice,
+) -> TokenId {
+    let request = setting.request;
+    let is_greedy = request.sampling.is_greedy();
+    let distribution =
+        (!is_greedy || setting.keeps_distributions()).then(|| compared_distribution(row, request));
+    let token = match &distribution {
+        Some(q) if setting.is_coupled() => sample::draw_coupled(q, &dice.noise, position as u32),
+        Some(q) if !is_greedy => sample::draw(q, dice.throw()) as TokenId,
+        Some(_) | None if request.mask_id == Some(stats.top1_token) => {
+            sample::greedy(row, request.mask_id)
+        }
+        Some(_) | None => stats.top1_token,
+    };
+    if setting.keeps_distributions() {
+        draft.distributions.extend(distribution);
+    }
+    token
+}
+
+/// Drafts the candidate or not; says why the draft ends, if it does.
+fn decide(
+    setting: &Setting<'_>,
+    state: &StopState,
+    draft: &mut Draft,
+    candidate: Candidate,
+) -> Option<DraftStop> {
+    let slot = draft.tokens.len();
+    let (order, min) = (setting.rule.order, setting.rule.min_draft_len);
+    let is_kept_for_sure = order == DraftOrder::After || setting.request.sampling.is_greedy();
+    draft.probabilities.push(if is_kept_for_sure {
+        candidate.probability
+    } else {
+        candidate.stats.top1
+    });
+    let fires = |draft: &Draft| {
+        state.fires(SlotView {
+            entropies: &draft.entropies,
+            probabilities: &draft.probabilities,
+            top1: candidate.stats.top1,
+            top2: candidate.stats.top2,
+            draft_len_if_stopped: slot + usize::from(order == DraftOrder::After),
+        })
+    };
+    let falls_back = setting
+        .rule
+        .accept
+        .fallback_threshold()
+        .is_some_and(|threshold| candidate.stats.top1 < threshold);
+    if slot >= min && (falls_back || (order == DraftOrder::Before && fires(draft))) {
+        return Some(DraftStop::Rule);
+    }
+    let fires_after = order != DraftOrder::Before && slot + 1 >= min && fires(draft);
+    if fires_after && order == DraftOrder::AfterDrop && slot >= min {
+        return Some(DraftStop::Rule);
+    }
+    draft.tokens.push(candidate.token);
+    draft.probabilities[slot] = candidate.probability;
+    if setting.request.stop_ids.contains(&candidate.token) {
+        return Some(DraftStop::Eos);
+    }
+    fires_after.then_some(DraftStop::Rule)
+}

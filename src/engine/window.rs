@@ -1,0 +1,155 @@
+//! WeDLM window decoding: masks behind the prefix are filled where their entropy is low.
+//!
+//! A slot goes from mask to filled to committed. A filled token is committed in the forward *after*
+//! the one that chose it, once everything to its left is filled too: that forward computes its
+//! final cache row. `stream` follows the reference engine and the paper; `notebook` follows the
+//! notebook's procedure, which differs from both and is kept for comparison.
+
+mod agreement;
+mod chooser;
+mod notebook;
+mod observer;
+mod step;
+mod stream;
+
+use std::time::Instant;
+
+use crate::config::decoder::WindowVariant;
+use crate::engine::session::{EngineError, Request};
+use crate::engine::step::{Finish, Generation};
+use crate::model::lm::{LanguageModel, TokenId};
+use crate::policy::entropy::EntropyRule;
+use crate::policy::select::SelectRule;
+use crate::policy::{OutOfRange, require};
+
+/// A window decoder with every parameter resolved.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct WindowRule {
+    pub variant: WindowVariant,
+    /// Slots of the window between two forwards; a forward of the engine variant feeds up to twice
+    /// as many.
+    pub window_size: usize,
+    pub select: SelectRule,
+    /// The entropy that the selection reads.
+    pub entropy: EntropyRule,
+}
+
+impl WindowRule {
+    /// # Errors
+    /// [`OutOfRange`] for the first parameter that makes no sense.
+    pub fn validate(&self) -> Result<(), OutOfRange> {
+        require(
+            self.window_size > 0,
+            "window_size",
+            self.window_size,
+            "at least 1",
+        )?;
+        self.select.validate()?;
+        self.entropy.validate()
+    }
+
+    /// Most cache rows that a generation touches.
+    ///
+    /// The last forward starts with at most `max_new_tokens − 1` committed tokens. It feeds a full
+    /// window, in the engine variant after a refill by up to a whole window.
+    fn context_needed(&self, request: &Request<'_>) -> usize {
+        let n_windows = match self.variant {
+            WindowVariant::Engine => 2,
+            WindowVariant::Paper | WindowVariant::Notebook => 1,
+        };
+        let committed = request.prompt.len() + request.max_new_tokens.saturating_sub(1);
+        committed.saturating_add(self.window_size.saturating_mul(n_windows))
+    }
+}
+
+/// Decodes one prompt with a window. The cache is emptied first and holds exactly the rows of the
+/// prompt and of committed tokens afterwards (the notebook's holds one step less).
+///
+/// The mask token is never chosen, except by the notebook variant, which follows its source in
+/// this. Only rows of masks are asked of the model, and no row at all in a forward that merely
+/// completes the last commit.
+///
+/// # Errors
+/// A rule out of range, a request without a prompt or a mask token, a context too short for prompt,
+/// budget and window, or a failing model; see [`EngineError`].
+pub fn decode(
+    model: &mut dyn LanguageModel,
+    rule: &WindowRule,
+    request: &Request<'_>,
+) -> Result<Generation, EngineError> {
+    let started = Instant::now();
+    rule.validate()?;
+    let mask_id = request.mask_id.ok_or(EngineError::MissingMask)?;
+    if request.prompt.is_empty() {
+        return Err(EngineError::EmptyPrompt);
+    }
+    request.sampling.validate()?;
+    let needed = rule.context_needed(request);
+    if needed > model.context_len() {
+        return Err(EngineError::PromptTooLong {
+            role: "window",
+            prompt_len: request.prompt.len(),
+            max_new_tokens: request.max_new_tokens,
+            needed,
+            context_len: model.context_len(),
+        });
+    }
+    model.truncate(0);
+    let mut generation = if request.max_new_tokens == 0 {
+        Generation::default()
+    } else {
+        match rule.variant {
+            WindowVariant::Engine => {
+                stream::decode(model, rule, request, mask_id, stream::Refill::Eager)?
+            }
+            WindowVariant::Paper => {
+                stream::decode(model, rule, request, mask_id, stream::Refill::Lazy)?
+            }
+            WindowVariant::Notebook => notebook::decode(model, rule, request, mask_id)?,
+        }
+    };
+    generation.durations.wall = started.elapsed();
+    Ok(generation)
+}
+
+/// How many of the leading `tokens` are committed, and whether they end the generation.
+struct Cut {
+    len: usize,
+    finish: Option<Finish>,
+}
+
+/// Stops behind the first stop token, else at the budget.
+fn cut(tokens: &[TokenId], budget_left: usize, stop_ids: &[TokenId]) -> Cut {
+    let within = &tokens[..tokens.len().min(budget_left)];
+    match within.iter().position(|token| stop_ids.contains(token)) {
+        Some(index) => Cut {
+            len: index + 1,
+            finish: Some(Finish::StopToken),
+        },
+        None => Cut {
+            len: within.len(),
+            finish: (within.len() == budget_left).then_some(Finish::Budget),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut_of(tokens: &[TokenId], budget_left: usize) -> (usize, Option<Finish>) {
+        let cut = cut(tokens, budget_left, &[7]);
+        (cut.len, cut.finish)
+    }
+
+    #[test]
+    fn a_cut_ends_behind_the_stop_token_or_at_the_budget() {
+        assert_eq!(cut_of(&[], 5), (0, None));
+        assert_eq!(cut_of(&[1, 2], 5), (2, None));
+        assert_eq!(cut_of(&[1, 2], 2), (2, Some(Finish::Budget)));
+        assert_eq!(cut_of(&[1, 7, 3], 5), (2, Some(Finish::StopToken)));
+        assert_eq!(cut_of(&[1, 7], 2), (2, Some(Finish::StopToken)));
+        // The stop token lies beyond the budget.
+        assert_eq!(cut_of(&[1, 2, 7], 2), (2, Some(Finish::Budget)));
+    }
+}

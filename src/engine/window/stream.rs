@@ -1,0 +1,171 @@
+//! The reference engine's loop, and the paper's Algorithm 1, which refills at another time.
+
+use std::time::{Duration, Instant};
+
+use crate::engine::clock::timed;
+use crate::engine::session::{EngineError, Request};
+use crate::engine::step::{Durations, Generation};
+use crate::engine::window::chooser::Chooser;
+use crate::engine::window::observer::Place;
+use crate::engine::window::step::Step;
+use crate::engine::window::{Cut, WindowRule, cut};
+use crate::model::lm::{LanguageModel, Logits, TokenId};
+use crate::policy::window::Window;
+
+/// When committed slots are replaced by new masks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refill {
+    /// At the start of the step, by the slots about to be committed: the reference engine.
+    Eager,
+    /// At the end of the step, by the slots just committed: Algorithm 1 of the paper.
+    Lazy,
+}
+
+/// One forward, decided before it runs: its commit does not depend on its logits.
+struct Plan {
+    /// Committed tokens before the forward, the prompt included.
+    context_len: usize,
+    /// Slots in physical order.
+    order: Vec<usize>,
+    tokens: Vec<TokenId>,
+    /// Filled slots before the first mask.
+    n_leading: usize,
+    n_masks: usize,
+    cut: Cut,
+}
+
+impl Plan {
+    fn positions(&self) -> Vec<u32> {
+        self.order
+            .iter()
+            .map(|&slot| (self.context_len + slot) as u32)
+            .collect()
+    }
+}
+
+pub fn decode(
+    model: &mut dyn LanguageModel,
+    rule: &WindowRule,
+    request: &Request<'_>,
+    mask_id: TokenId,
+    refill: Refill,
+) -> Result<Generation, EngineError> {
+    let mut generation = Generation::default();
+    let mut chooser = Chooser::new(rule, request, Some(mask_id));
+    let mut window = Window::masked(rule.window_size, mask_id);
+    prefill(model, request, &mut chooser, &mut generation)?;
+    loop {
+        let round_started = Instant::now();
+        let plan = decide(&mut window, request, generation.ids.len(), refill);
+        let mut verify = Duration::ZERO;
+        let logits = timed(&mut verify, || {
+            compute(model, &plan, chooser.reads_committed_rows())
+        })?;
+
+        let policy_started = Instant::now();
+        let committed = plan.tokens[..plan.cut.len].to_vec();
+        let compared = chooser.observe_committed(&committed, &logits, plan.context_len)?;
+        let mut slots = Vec::new();
+        if plan.cut.finish.is_none() {
+            window.commit(plan.n_leading);
+            chooser.slide(plan.n_leading, plan.context_len + plan.n_leading);
+            slots = chooser.fill(&mut window, mask_rows(&plan, &logits))?;
+            if refill == Refill::Lazy {
+                window.refill(plan.n_leading);
+            }
+        }
+        let step = Step {
+            context_len: plan.context_len,
+            positions: plan.positions(),
+            committed,
+            n_forced: 0,
+            compared,
+            slots,
+            durations: Durations {
+                wall: round_started.elapsed(),
+                verify,
+                policy: policy_started.elapsed(),
+                ..Durations::default()
+            },
+        };
+        step.record(&mut generation);
+        if let Some(finish) = plan.cut.finish {
+            generation.finished_by = finish;
+            return Ok(generation);
+        }
+    }
+}
+
+/// Fills the cache with the prompt. Its logits are not used: the first token comes from the first
+/// mask row. Only a rule that compares with autoregressive choices reads the last row.
+fn prefill(
+    model: &mut dyn LanguageModel,
+    request: &Request<'_>,
+    chooser: &mut Chooser<'_>,
+    generation: &mut Generation,
+) -> Result<(), EngineError> {
+    let started = Instant::now();
+    let positions: Vec<u32> = (0..request.prompt.len() as u32).collect();
+    let n_logits = usize::from(chooser.reads_committed_rows());
+    let logits = model.forward(request.prompt, &positions, n_logits)?;
+    let last = request.prompt.len() - 1;
+    chooser.observe_committed(&request.prompt[last..], &logits, last)?;
+    generation.durations.prefill = started.elapsed();
+    Ok(())
+}
+
+fn decide(window: &mut Window, request: &Request<'_>, n_committed: usize, refill: Refill) -> Plan {
+    let n_leading = window.leading_filled();
+    if refill == Refill::Eager {
+        window.refill(n_leading);
+    }
+    let order = window.feed_order();
+    let tokens = order.iter().map(|&slot| window.tokens()[slot]).collect();
+    Plan {
+        context_len: request.prompt.len() + n_committed,
+        order,
+        tokens,
+        n_leading,
+        n_masks: window.n_masks(),
+        cut: cut(
+            &window.tokens()[..n_leading],
+            request.max_new_tokens - n_committed,
+            request.stop_ids,
+        ),
+    }
+}
+
+/// Runs the forward and leaves only committed rows in the cache. The leading slots come first in
+/// physical order, so the first rows behind the old context are theirs.
+fn compute(
+    model: &mut dyn LanguageModel,
+    plan: &Plan,
+    reads_committed_rows: bool,
+) -> Result<Logits, EngineError> {
+    let n_logits = match (plan.cut.finish, reads_committed_rows) {
+        (_, true) => plan.order.len(),
+        (None, false) => plan.n_masks,
+        (Some(_), false) => 0,
+    };
+    let logits = model.forward(&plan.tokens, &plan.positions(), n_logits)?;
+    model.truncate(plan.context_len + plan.cut.len);
+    Ok(logits)
+}
+
+/// The rows of the masks, which are the last ones, with their places after the commit.
+fn mask_rows<'a>(
+    plan: &'a Plan,
+    logits: &'a Logits,
+) -> impl Iterator<Item = (Place, &'a [f32])> + 'a {
+    let n_filled = plan.order.len() - plan.n_masks;
+    let n_skipped = logits.n_rows() - plan.n_masks;
+    plan.order[n_filled..]
+        .iter()
+        .zip(n_filled..)
+        .map(|(&slot, index)| Place {
+            slot: slot - plan.n_leading,
+            position: (plan.context_len + slot) as u32,
+            cache_row: plan.context_len + index,
+        })
+        .zip(logits.rows().skip(n_skipped))
+}

@@ -1,0 +1,171 @@
+//! A [`LanguageModel`] that runs on burn.
+
+use burn::module::Module;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
+
+use crate::model::arch::Architecture;
+use crate::model::attention::RowContext;
+use crate::model::checkpoint::{Checkpoint, CheckpointError};
+use crate::model::lm::{LanguageModel, Logits, ModelError, TokenId};
+use crate::model::load::{Head, load_transformer};
+use crate::model::rope::Rope;
+use crate::model::transformer::{KvCache, Transformer};
+
+/// A transformer with its cache on one device.
+#[derive(Debug)]
+pub struct BurnLm {
+    model: Transformer,
+    arch: Architecture,
+    rope: Rope,
+    cache: KvCache,
+    device: Device,
+    dtype: DType,
+    /// Entries of the tokenizer; logits from here on are −∞.
+    n_drawable: usize,
+    n_parameters: usize,
+}
+
+/// How a checkpoint is put on a device.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    pub device: Device,
+    /// Dtype of weights, activations and cache.
+    pub dtype: DType,
+    /// Rows of the cache; the checkpoint's own context length when it is smaller.
+    pub context_len: usize,
+    /// Entries of the tokenizer, see [`LanguageModel::vocab_len`].
+    pub n_drawable: usize,
+}
+
+impl BurnLm {
+    /// # Errors
+    /// Those of [`load_transformer`].
+    pub fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Self, CheckpointError> {
+        let model = load_transformer(
+            checkpoint,
+            options.dtype,
+            &options.device,
+            Head::Materialized,
+        )?;
+        Ok(Self::new(model, checkpoint.arch.clone(), options))
+    }
+
+    /// Wraps weights that are already on the device.
+    pub fn new(model: Transformer, arch: Architecture, options: &LoadOptions) -> Self {
+        let capacity = options.context_len.min(arch.context_len);
+        // A materialised tied head is a copy, not a weight of its own.
+        let tied = if arch.tied_head && model.head.is_some() {
+            arch.vocab_len * arch.hidden_len
+        } else {
+            0
+        };
+        Self {
+            rope: Rope::new(&arch),
+            cache: KvCache::new(&arch, capacity, options.dtype, &options.device),
+            device: options.device.clone(),
+            dtype: options.dtype,
+            n_drawable: options.n_drawable.min(arch.vocab_len),
+            n_parameters: model.num_params() - tied,
+            model,
+            arch,
+        }
+    }
+
+    fn check(&self, tokens: &[TokenId]) -> Result<(), ModelError> {
+        if self.cache.len() + tokens.len() > self.cache.capacity() {
+            return Err(ModelError::ContextOverflow {
+                cached: self.cache.len(),
+                new: tokens.len(),
+                context_len: self.cache.capacity(),
+            });
+        }
+        match tokens.iter().find(|&&token| token as usize >= self.arch.vocab_len) {
+            Some(&token) => Err(ModelError::UnknownToken {
+                token,
+                vocab_len: self.arch.vocab_len,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    fn row_context(&self, positions: &[u32]) -> RowContext {
+        let (cos, sin) = self.rope.tables(positions);
+        let shape = [1, positions.len(), 1, self.arch.head_len];
+        let upload = |values: Vec<f32>| {
+            Tensor::from_data(TensorData::new(values, shape), (&self.device, self.dtype))
+        };
+        RowContext {
+            batch: 1,
+            len: positions.len(),
+            cos: upload(cos),
+            sin: upload(sin),
+        }
+    }
+
+    fn read(&self, logits: Tensor<2>, first_row: usize) -> Result<Vec<f32>, ModelError> {
+        let data = logits
+            .try_into_data()
+            .map_err(|error| ModelError::Device(format!("the device failed: {error:?}")))?;
+        let mut values = data
+            .convert::<f32>()
+            .try_into_vec::<f32>()
+            .map_err(|error| ModelError::Device(format!("unreadable logits: {error:?}")))?;
+        for (index, row) in values.chunks_exact_mut(self.arch.vocab_len).enumerate() {
+            if row.iter().sum::<f32>().is_nan() {
+                return Err(ModelError::NotANumber {
+                    row: first_row + index,
+                });
+            }
+            row[self.n_drawable..].fill(f32::NEG_INFINITY);
+        }
+        Ok(values)
+    }
+}
+
+impl LanguageModel for BurnLm {
+    fn vocab_len(&self) -> usize {
+        self.arch.vocab_len
+    }
+
+    fn context_len(&self) -> usize {
+        self.cache.capacity()
+    }
+
+    fn cached_len(&self) -> usize {
+        self.cache.len()
+    }
+
+    fn forward(
+        &mut self,
+        tokens: &[TokenId],
+        positions: &[u32],
+        n_logits: usize,
+    ) -> Result<Logits, ModelError> {
+        assert!(!tokens.is_empty() && tokens.len() == positions.len());
+        assert!(n_logits <= tokens.len());
+        self.check(tokens)?;
+        let ids: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
+        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens.len()]), &self.device);
+        let rows = self.row_context(positions);
+        let hidden =
+            self.model
+                .forward_cached(&self.arch, ids, &rows, &mut self.cache, n_logits.max(1));
+        if n_logits == 0 {
+            self.device
+                .sync()
+                .map_err(|error| ModelError::Device(format!("the device failed: {error:?}")))?;
+            return Ok(Logits::new(Vec::new(), self.arch.vocab_len));
+        }
+        let first_row = self.cache.len() - n_logits;
+        let values = self.read(self.model.logits(hidden), first_row)?;
+        Ok(Logits::new(values, self.arch.vocab_len))
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.cache.truncate(len);
+    }
+
+    fn n_parameters(&self) -> usize {
+        self.n_parameters
+    }
+}

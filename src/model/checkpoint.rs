@@ -1,0 +1,404 @@
+//! A checkpoint in Hugging Face format: where its files are and what they say.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use half::{bf16, f16};
+use memmap2::Mmap;
+use safetensors::{Dtype, SafeTensors};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use crate::model::arch::{Architecture, OneOrMany};
+use crate::model::embedded::{self, Embedded};
+use crate::model::lm::TokenId;
+use crate::model::native::map_file;
+
+/// Why a checkpoint cannot be used. Each message names the file.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    #[error("{place}: {reason}")]
+    File { place: String, reason: String },
+    #[error("embedded:{name}: there is no such embedded model; there are {available}")]
+    UnknownEmbedded { name: String, available: String },
+    #[error("{model}: not found; give a folder with config.json, embedded:NAME, or hf:org/name that is in the local Hugging Face cache ({cache})")]
+    NotFound { model: String, cache: String },
+}
+
+impl CheckpointError {
+    fn file(place: impl fmt::Display, reason: impl fmt::Display) -> Self {
+        Self::File {
+            place: place.to_string(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// Files of one checkpoint.
+#[derive(Debug, Clone)]
+enum Files {
+    Folder(PathBuf),
+    Embedded(&'static Embedded),
+}
+
+enum Bytes {
+    Mapped(Mmap),
+    Static(&'static [u8]),
+}
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Bytes::Mapped(map) => map,
+            Bytes::Static(bytes) => bytes,
+        }
+    }
+}
+
+struct TensorEntry {
+    shard: usize,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    begin: usize,
+    end: usize,
+}
+
+/// An opened checkpoint: configuration read, tensors mapped but not yet converted.
+pub struct Checkpoint {
+    /// As the user wrote it.
+    pub name: String,
+    pub arch: Architecture,
+    /// End-of-text ids of `config.json` and `generation_config.json`.
+    pub eos_ids: Vec<TokenId>,
+    /// Jinja source, where the checkpoint has one. Never run as anything but a template.
+    pub chat_template: Option<String>,
+    files: Files,
+    shards: Vec<(String, Bytes)>,
+    tensors: BTreeMap<String, TensorEntry>,
+}
+
+#[derive(Deserialize, Default)]
+struct GenerationConfig {
+    eos_token_id: Option<OneOrMany>,
+}
+
+#[derive(Deserialize, Default)]
+struct TokenizerConfig {
+    mask_token: Option<serde_json::Value>,
+    chat_template: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct ShardIndex {
+    weight_map: BTreeMap<String, String>,
+}
+
+/// The mask id of the published WeDLM checkpoints, whose config names none: the first id behind
+/// the added tokens of Qwen2.5's tokenizer.
+const WEDLM_MASK_ID: TokenId = 151_665;
+
+impl Checkpoint {
+    /// Opens `embedded:NAME`, a folder, or `hf:org/name[@revision]` from the local cache.
+    ///
+    /// # Errors
+    /// When a file is missing, truncated or says something this program cannot run.
+    pub fn open(name: &str) -> Result<Self, CheckpointError> {
+        let files = locate(name)?;
+        let config = files.text(name, "config.json")?;
+        let mut arch = Architecture::from_json(&config)
+            .map_err(|error| CheckpointError::file(files.place(name, "config.json"), error))?;
+        let mut eos_ids = arch.eos_ids.clone();
+        if let Some(text) = files.optional_text(name, "generation_config.json")? {
+            let generation: GenerationConfig = parse(&files.place(name, "generation_config.json"), &text)?;
+            let more = generation.eos_token_id.map(OneOrMany::into_vec).unwrap_or_default();
+            eos_ids.extend(more);
+        }
+        eos_ids.sort_unstable();
+        eos_ids.dedup();
+        if arch.mask_id.is_none() && arch.model_type == "wedlm" {
+            arch.mask_id = Some(WEDLM_MASK_ID);
+        }
+        let chat_template = chat_template(name, &files)?;
+        let (shards, tensors) = map_tensors(name, &files)?;
+        Ok(Self {
+            name: name.to_string(),
+            arch,
+            eos_ids,
+            chat_template,
+            files,
+            shards,
+            tensors,
+        })
+    }
+
+    /// Bytes of `tokenizer.json`.
+    ///
+    /// # Errors
+    /// When the file is missing.
+    pub fn tokenizer_json(&self) -> Result<Vec<u8>, CheckpointError> {
+        self.files.bytes(&self.name, "tokenizer.json")
+    }
+
+    /// The mask token's text in `tokenizer_config.json`, for configs that give no id.
+    ///
+    /// # Errors
+    /// When the file is not JSON.
+    pub fn mask_token(&self) -> Result<Option<String>, CheckpointError> {
+        let Some(text) = self.files.optional_text(&self.name, "tokenizer_config.json")? else {
+            return Ok(None);
+        };
+        let config: TokenizerConfig = parse(&self.place("tokenizer_config.json"), &text)?;
+        Ok(config.mask_token.and_then(|value| match value {
+            serde_json::Value::String(text) => Some(text),
+            serde_json::Value::Object(map) => Some(map.get("content")?.as_str()?.to_string()),
+            _ => None,
+        }))
+    }
+
+    /// File name with the checkpoint in front, for messages.
+    pub fn place(&self, file: &str) -> String {
+        self.files.place(&self.name, file)
+    }
+
+    pub fn has_tensor(&self, tensor: &str) -> bool {
+        self.tensors.contains_key(tensor)
+    }
+
+    pub fn tensor_names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// Values of a tensor as f32, row-major as stored.
+    ///
+    /// # Errors
+    /// When it is missing, has another shape than `shape`, or a dtype other than f32, f16, bf16.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
+        let entry = self.tensors.get(name).ok_or_else(|| {
+            CheckpointError::file(&self.name, format!("tensor '{name}' is missing from the checkpoint"))
+        })?;
+        let (file, bytes) = &self.shards[entry.shard];
+        if entry.shape != shape {
+            return Err(CheckpointError::file(
+                self.place(file),
+                format!("tensor '{name}' has shape {:?}, config.json asks for {shape:?}", entry.shape),
+            ));
+        }
+        let raw = &bytes.as_ref()[entry.begin..entry.end];
+        match entry.dtype {
+            Dtype::F32 => Ok(raw
+                .chunks_exact(4)
+                .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+                .collect()),
+            Dtype::F16 => Ok(raw
+                .chunks_exact(2)
+                .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
+                .collect()),
+            Dtype::BF16 => Ok(raw
+                .chunks_exact(2)
+                .map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32())
+                .collect()),
+            other => Err(CheckpointError::file(
+                self.place(file),
+                format!("tensor '{name}' has dtype {other:?}; supported: F32, F16, BF16"),
+            )),
+        }
+    }
+
+    /// SHA-256 over all tensor files, in order; names the weights in a manifest.
+    pub fn weights_hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        for (_, bytes) in &self.shards {
+            hasher.update(bytes.as_ref());
+        }
+        format!("{:x}", hasher.finalize())
+    }
+}
+
+fn locate(name: &str) -> Result<Files, CheckpointError> {
+    if let Some(embedded) = name.strip_prefix("embedded:") {
+        return embedded::find(embedded).map(Files::Embedded).ok_or_else(|| {
+            CheckpointError::UnknownEmbedded {
+                name: embedded.to_string(),
+                available: embedded::names().join(", "),
+            }
+        });
+    }
+    let not_found = || CheckpointError::NotFound {
+        model: name.to_string(),
+        cache: hub_cache().display().to_string(),
+    };
+    let folder = match name.strip_prefix("hf:") {
+        Some(repository) => cached_snapshot(repository).ok_or_else(not_found)?,
+        None => PathBuf::from(name),
+    };
+    if folder.is_dir() {
+        Ok(Files::Folder(folder))
+    } else {
+        Err(not_found())
+    }
+}
+
+/// `$HF_HOME/hub`, by default `~/.cache/huggingface/hub`.
+fn hub_cache() -> PathBuf {
+    let home = std::env::var_os("HF_HOME").map(PathBuf::from).unwrap_or_else(|| {
+        let user = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+        user.join(".cache/huggingface")
+    });
+    home.join("hub")
+}
+
+/// Folder of `org/name[@revision]` in the local cache, if it was downloaded before.
+fn cached_snapshot(repository: &str) -> Option<PathBuf> {
+    let (repository, revision) = repository.split_once('@').unwrap_or((repository, "main"));
+    let folder = hub_cache().join(format!("models--{}", repository.replace('/', "--")));
+    let commit = std::fs::read_to_string(folder.join("refs").join(revision))
+        .map(|text| text.trim().to_string())
+        .unwrap_or_else(|_| revision.to_string());
+    let snapshot = folder.join("snapshots").join(commit);
+    snapshot.is_dir().then_some(snapshot)
+}
+
+impl Files {
+    fn place(&self, name: &str, file: &str) -> String {
+        match self {
+            Files::Folder(folder) => folder.join(file).display().to_string(),
+            Files::Embedded(_) => format!("{name}/{file}"),
+        }
+    }
+
+    fn optional_bytes(&self, name: &str, file: &str) -> Result<Option<Vec<u8>>, CheckpointError> {
+        match self {
+            Files::Embedded(embedded) => Ok(embedded.file(file).map(<[u8]>::to_vec)),
+            Files::Folder(folder) => match std::fs::read(folder.join(file)) {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(CheckpointError::file(self.place(name, file), error)),
+            },
+        }
+    }
+
+    fn bytes(&self, name: &str, file: &str) -> Result<Vec<u8>, CheckpointError> {
+        self.optional_bytes(name, file)?.ok_or_else(|| {
+            CheckpointError::file(
+                self.place(name, file),
+                "file not found; a checkpoint needs config.json, tokenizer.json and model.safetensors (or shards with model.safetensors.index.json)",
+            )
+        })
+    }
+
+    fn optional_text(&self, name: &str, file: &str) -> Result<Option<String>, CheckpointError> {
+        self.optional_bytes(name, file)?
+            .map(|bytes| {
+                String::from_utf8(bytes)
+                    .map_err(|error| CheckpointError::file(self.place(name, file), error))
+            })
+            .transpose()
+    }
+
+    fn text(&self, name: &str, file: &str) -> Result<String, CheckpointError> {
+        let bytes = self.bytes(name, file)?;
+        String::from_utf8(bytes).map_err(|error| CheckpointError::file(self.place(name, file), error))
+    }
+
+    fn map(&self, name: &str, file: &str) -> Result<Bytes, CheckpointError> {
+        match self {
+            Files::Embedded(embedded) => embedded
+                .file(file)
+                .map(Bytes::Static)
+                .ok_or_else(|| CheckpointError::file(self.place(name, file), "file not found")),
+            Files::Folder(folder) => map_file(&folder.join(file))
+                .map(Bytes::Mapped)
+                .map_err(|error| CheckpointError::file(self.place(name, file), error)),
+        }
+    }
+
+    fn has(&self, file: &str) -> bool {
+        match self {
+            Files::Embedded(embedded) => embedded.file(file).is_some(),
+            Files::Folder(folder) => folder.join(file).is_file(),
+        }
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(place: &str, text: &str) -> Result<T, CheckpointError> {
+    serde_json::from_str(text).map_err(|error| CheckpointError::file(place, error))
+}
+
+fn chat_template(name: &str, files: &Files) -> Result<Option<String>, CheckpointError> {
+    if let Some(template) = files.optional_text(name, "chat_template.jinja")? {
+        return Ok(Some(template));
+    }
+    let Some(text) = files.optional_text(name, "tokenizer_config.json")? else {
+        return Ok(None);
+    };
+    let config: TokenizerConfig = parse(&files.place(name, "tokenizer_config.json"), &text)?;
+    Ok(config.chat_template.and_then(|value| value.as_str().map(str::to_string)))
+}
+
+type Shards = Vec<(String, Bytes)>;
+
+fn map_tensors(
+    name: &str,
+    files: &Files,
+) -> Result<(Shards, BTreeMap<String, TensorEntry>), CheckpointError> {
+    const SINGLE: &str = "model.safetensors";
+    const INDEX: &str = "model.safetensors.index.json";
+    let shard_names = if files.has(SINGLE) || !files.has(INDEX) {
+        vec![SINGLE.to_string()]
+    } else {
+        let index: ShardIndex = parse(&files.place(name, INDEX), &files.text(name, INDEX)?)?;
+        let mut names: Vec<String> = index.weight_map.into_values().collect();
+        names.sort();
+        names.dedup();
+        if let Some(odd) = names.iter().find(|shard| Path::new(shard).components().count() != 1) {
+            return Err(CheckpointError::file(
+                files.place(name, INDEX),
+                format!("shard '{odd}' lies outside the checkpoint's folder"),
+            ));
+        }
+        names
+    };
+    let mut shards = Vec::new();
+    let mut tensors = BTreeMap::new();
+    for (shard, file) in shard_names.into_iter().enumerate() {
+        let bytes = files.map(name, &file)?;
+        read_header(&files.place(name, &file), shard, bytes.as_ref(), &mut tensors)?;
+        shards.push((file, bytes));
+    }
+    Ok((shards, tensors))
+}
+
+fn read_header(
+    place: &str,
+    shard: usize,
+    bytes: &[u8],
+    tensors: &mut BTreeMap<String, TensorEntry>,
+) -> Result<(), CheckpointError> {
+    let refuse = |reason: String| CheckpointError::file(place, reason);
+    let (header_len, metadata) = SafeTensors::read_metadata(bytes)
+        .map_err(|error| refuse(format!("not a whole safetensors file ({error}); download it again")))?;
+    // The data follow the 8 bytes of the header's length and the header itself.
+    let data = 8 + header_len;
+    for (name, info) in metadata.tensors() {
+        let (begin, end) = info.data_offsets;
+        if data + end > bytes.len() {
+            return Err(refuse(format!(
+                "truncated: tensor '{name}' ends at byte {}, the file has {}; download it again",
+                data + end,
+                bytes.len()
+            )));
+        }
+        tensors.insert(
+            name,
+            TensorEntry {
+                shard,
+                dtype: info.dtype,
+                shape: info.shape.clone(),
+                begin: data + begin,
+                end: data + end,
+            },
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! Language models: the trait that decoders see, and the transformer behind it.
+
+pub mod arch;
+pub mod attention;
+pub mod burn_lm;
+pub mod checkpoint;
+pub mod device;
+pub mod embedded;
+pub mod export;
+pub mod kv_cache;
+pub mod lm;
+pub mod load;
+pub mod native;
+pub mod rope;
+pub mod scripted;
+pub mod tokenizer;
+pub mod transformer;

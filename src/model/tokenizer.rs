@@ -1,0 +1,118 @@
+//! Text to token ids and back.
+
+use crate::model::checkpoint::{Checkpoint, CheckpointError};
+use crate::model::lm::TokenId;
+
+/// The `tokenizer.json` of a checkpoint.
+#[derive(Debug, Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+}
+
+/// The first entry in which two tokenizers differ.
+#[derive(Debug, thiserror::Error)]
+#[error("{left} and {right} have different tokenizers: id {id} is {left_entry:?} in one and {right_entry:?} in the other; a drafter must share the verifier's tokenizer")]
+pub struct TokenizerMismatch {
+    pub left: String,
+    pub right: String,
+    pub id: TokenId,
+    pub left_entry: Option<String>,
+    pub right_entry: Option<String>,
+}
+
+impl Tokenizer {
+    /// # Errors
+    /// When `tokenizer.json` is missing or is not one.
+    pub fn load(checkpoint: &Checkpoint) -> Result<Self, CheckpointError> {
+        Self::from_json(&checkpoint.tokenizer_json()?).map_err(|reason| CheckpointError::File {
+            place: checkpoint.place("tokenizer.json"),
+            reason,
+        })
+    }
+
+    /// # Errors
+    /// When the bytes are not those of a `tokenizer.json`.
+    pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
+        tokenizers::Tokenizer::from_bytes(bytes)
+            .map(|inner| Self { inner })
+            .map_err(|error| error.to_string())
+    }
+
+    /// Entries, added tokens included.
+    pub fn len(&self) -> usize {
+        // Ids may have gaps, so the highest one counts.
+        self.inner
+            .get_vocab(true)
+            .into_values()
+            .max()
+            .map_or(0, |id| id as usize + 1)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ids of a text, no special tokens added.
+    ///
+    /// # Errors
+    /// When the tokenizer's own rules fail on the text.
+    pub fn encode(&self, text: &str) -> Result<Vec<TokenId>, String> {
+        self.inner
+            .encode(text, false)
+            .map(|encoding| encoding.get_ids().to_vec())
+            .map_err(|error| format!("the tokenizer refuses the text: {error}"))
+    }
+
+    /// Text of ids, special tokens left out.
+    pub fn decode(&self, ids: &[TokenId]) -> String {
+        self.inner.decode(ids, true).unwrap_or_default()
+    }
+
+    /// Text of ids, special tokens shown.
+    pub fn decode_all(&self, ids: &[TokenId]) -> String {
+        self.inner.decode(ids, false).unwrap_or_default()
+    }
+
+    pub fn id(&self, token: &str) -> Option<TokenId> {
+        self.inner.token_to_id(token)
+    }
+
+    /// The mask token's id: the config's, else that of the tokenizer's mask token.
+    ///
+    /// # Errors
+    /// When `tokenizer_config.json` is not JSON.
+    pub fn mask_id(&self, checkpoint: &Checkpoint) -> Result<Option<TokenId>, CheckpointError> {
+        if checkpoint.arch.mask_id.is_some() {
+            return Ok(checkpoint.arch.mask_id);
+        }
+        Ok(checkpoint
+            .mask_token()?
+            .and_then(|token| self.inner.token_to_id(&token)))
+    }
+
+    /// Compares every entry.
+    ///
+    /// # Errors
+    /// Names the first id whose entries differ.
+    pub fn must_equal(
+        &self,
+        other: &Self,
+        left: &str,
+        right: &str,
+    ) -> Result<(), TokenizerMismatch> {
+        let n = self.len().max(other.len()) as TokenId;
+        for id in 0..n {
+            let (left_entry, right_entry) = (self.inner.id_to_token(id), other.inner.id_to_token(id));
+            if left_entry != right_entry {
+                return Err(TokenizerMismatch {
+                    left: left.to_string(),
+                    right: right.to_string(),
+                    id,
+                    left_entry,
+                    right_entry,
+                });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,113 @@
+//! Which points of a sweep are one and the same.
+//!
+//! Two steps. First every parameter that a decoder does not read is dropped. Then rules that decide
+//! alike get one form. Only equalities that hold for every input, to the last bit, are used: two
+//! forms too many cost time, one too few a wrong table.
+
+use serde_json::{Map, Value};
+
+use super::equal_rules::{normal_accept, normal_select, normal_stop};
+use super::reads::{accept_reads_entropy, reads_entropy, reads_order, select_reads_entropy};
+use crate::config::decoder::DecoderSpec;
+use crate::config::decoder_entry::Point;
+use crate::policy::sample::Sampling;
+
+/// Why no decoder can run with these parameters.
+pub(super) fn refusal(decoder: &DecoderSpec, sampling: &Sampling) -> Option<String> {
+    match decoder {
+        DecoderSpec::Autoregressive {} | DecoderSpec::Window { .. } => None,
+        DecoderSpec::Speculative {
+            min_draft_len,
+            max_draft_len,
+            accept,
+            ..
+        } => {
+            if min_draft_len > max_draft_len {
+                return Some(format!(
+                    "min_draft_len {min_draft_len} is more than max_draft_len {max_draft_len}"
+                ));
+            }
+            if accept.judge(sampling.is_greedy()).is_none() {
+                return Some(format!(
+                    "{} acceptance needs temperature 0, and it is {}: use accept.kind rejection, block or gumbel",
+                    accept.kind(),
+                    sampling.temperature
+                ));
+            }
+            None
+        }
+    }
+}
+
+/// The decoder without the parameters that it does not read.
+pub(super) fn read_parameters(decoder: &DecoderSpec) -> Value {
+    let mut document = as_map(decoder);
+    match decoder {
+        DecoderSpec::Autoregressive {} => {}
+        DecoderSpec::Speculative { stop, accept, .. } => {
+            if !reads_order(stop, accept) {
+                document.shift_remove("order");
+                document.shift_remove("min_draft_len");
+            }
+            if !reads_entropy(stop) && !accept_reads_entropy(accept) {
+                document.shift_remove("entropy");
+            }
+        }
+        DecoderSpec::Window { select, .. } => {
+            if !select_reads_entropy(select) {
+                document.shift_remove("entropy");
+            }
+        }
+    }
+    Value::Object(document)
+}
+
+/// [`read_parameters`] with one form for rules that decide alike.
+pub(super) fn normal_form(decoder: &DecoderSpec, sampling: &Sampling) -> Value {
+    let mut normal = decoder.clone();
+    match &mut normal {
+        DecoderSpec::Autoregressive {} => {}
+        DecoderSpec::Speculative { stop, accept, .. } => {
+            *stop = normal_stop(stop);
+            *accept = normal_accept(*accept, sampling);
+        }
+        DecoderSpec::Window { select, .. } => *select = normal_select(select),
+    }
+    read_parameters(&normal)
+}
+
+/// Drops the axes that the decoder of the point does not read.
+pub(super) fn retain_read_axes(point: &mut Point) {
+    let read = read_parameters(&point.decoder);
+    point.axes.retain(|(axis, _)| {
+        let first = axis.split('.').next().unwrap_or(axis);
+        read.get(first).is_some()
+    });
+}
+
+/// JSON with the keys of every mapping in alphabetical order.
+pub(super) fn text(value: &Value) -> String {
+    fn sorted(value: &Value) -> Value {
+        match value {
+            Value::Object(map) => {
+                let mut entries: Vec<_> = map.iter().collect();
+                entries.sort_by_key(|(key, _)| *key);
+                entries
+                    .into_iter()
+                    .map(|(key, value)| (key.clone(), sorted(value)))
+                    .collect()
+            }
+            Value::Array(list) => list.iter().map(sorted).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        }
+    }
+    sorted(value).to_string()
+}
+
+fn as_map(decoder: &DecoderSpec) -> Map<String, Value> {
+    match serde_json::to_value(decoder) {
+        Ok(Value::Object(map)) => map,
+        // A tagged enum of numbers and names with text keys always becomes a mapping.
+        other => unreachable!("{decoder:?} became {other:?}"),
+    }
+}

@@ -1,0 +1,125 @@
+//! From a sweep to the trials that it takes: every point once, impossible ones refused.
+
+mod canonical;
+mod equal_rules;
+mod grid;
+mod label;
+mod reads;
+mod trial;
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Serialize;
+
+use crate::config::error::{ConfigError, Fault};
+use crate::config::sweep::SweepSpec;
+
+pub use trial::Trial;
+
+/// The trials of a sweep, in the order in which they are reported.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Plan {
+    /// The autoregressive baseline, then every distinct point in the order of the file, the first
+    /// axis slowest.
+    pub trials: Vec<Trial>,
+    pub refused: Vec<Refused>,
+    /// Points that are no trial of their own because they equal an earlier one.
+    pub merged: Merged,
+}
+
+/// A point that no decoder can run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    pub label: String,
+    pub reason: String,
+}
+
+/// How many points were merged, and why.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Merged {
+    /// They differ from another point in nothing that their rule reads.
+    pub unread: usize,
+    /// Their rule decides as another rule does, whatever it sees.
+    pub equal_rules: usize,
+}
+
+impl Plan {
+    /// Points of the sweep, the baseline not counted: trials, merged and refused ones.
+    pub fn n_points(&self) -> usize {
+        self.trials.len() - 1 + self.merged.unread + self.merged.equal_rules + self.refused.len()
+    }
+}
+
+/// Plans a sweep. The same sweep gives the same plan, ids included.
+///
+/// # Errors
+/// A decoder that cannot be read, or a sweep of which every point is refused.
+pub fn plan(sweep: &SweepSpec) -> Result<Plan, ConfigError> {
+    let candidates = grid::candidates(sweep).map_err(|fault| fault.in_file(&sweep.file))?;
+    let mut planning = Planning::default();
+    planning.add(sweep, grid::baseline());
+    for candidate in candidates {
+        planning.add(sweep, candidate);
+    }
+    let Planning {
+        mut trials,
+        refused,
+        merged,
+        ..
+    } = planning;
+    if let ([_], Some(first)) = (trials.as_slice(), refused.first())
+        && merged == Merged::default()
+    {
+        let reason = format!("every point is refused; {}: {}", first.label, first.reason);
+        return Err(Fault::new("", reason).in_file(&sweep.file));
+    }
+    label::tell_apart(&mut trials);
+    Ok(Plan {
+        trials,
+        refused,
+        merged,
+    })
+}
+
+#[derive(Default)]
+struct Planning {
+    trials: Vec<Trial>,
+    refused: Vec<Refused>,
+    merged: Merged,
+    /// Index of the trial of each id.
+    by_id: HashMap<String, usize>,
+    /// What the points so far read.
+    seen: HashSet<String>,
+}
+
+impl Planning {
+    fn add(&mut self, sweep: &SweepSpec, candidate: grid::Candidate) {
+        if let Some(reason) = canonical::refusal(&candidate.decoder, &sweep.sampling) {
+            self.refused.push(Refused {
+                label: candidate.label,
+                reason,
+            });
+            return;
+        }
+        let read = canonical::text(&canonical::read_parameters(&candidate.decoder));
+        let is_new = self.seen.insert(read);
+        let id = trial::id(sweep, &candidate.decoder);
+        let Some(&index) = self.by_id.get(&id) else {
+            self.by_id.insert(id.clone(), self.trials.len());
+            self.trials.push(Trial::new(id, candidate));
+            return;
+        };
+        let names = &mut self.trials[index].names;
+        if !names.contains(&candidate.label) {
+            names.push(candidate.label);
+        }
+        if is_new {
+            self.merged.equal_rules += 1;
+        } else {
+            self.merged.unread += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,139 @@
+//! Passes over a row of logits.
+
+use super::exp::{LANES, clamped_exp};
+
+/// Sums over the row, with x = (logit − largest) / temperature.
+pub(super) struct Moments {
+    pub temperature: f64,
+    /// Σ e^x.
+    pub sum: f64,
+    /// Σ x·e^x.
+    pub first: f64,
+    /// Σ x²·e^x.
+    pub second: f64,
+    /// Σ e^2x.
+    pub squares: f64,
+}
+
+impl Moments {
+    pub fn read(row: &[f32], largest: f32, temperature: f64) -> Self {
+        let [sum, first, second, squares] = block_sums(row, largest, temperature, |x, e| {
+            let weighted = x * e;
+            [e, weighted, x * weighted, e * e]
+        });
+        Self {
+            temperature,
+            sum,
+            first,
+            second,
+            squares,
+        }
+    }
+}
+
+/// Sums `terms(x, e^x)` over the row.
+pub(super) fn block_sums<const N: usize>(
+    row: &[f32],
+    largest: f32,
+    temperature: f64,
+    terms: impl Fn(f32, f32) -> [f32; N],
+) -> [f64; N] {
+    let inverse = (1.0 / temperature) as f32;
+    let terms = |logit: f32| {
+        let (x, e) = clamped_exp((logit - largest) * inverse);
+        terms(x, e)
+    };
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    let mut totals = chunk_sums(chunks, &terms);
+    if !rest.is_empty() {
+        let mut padded = [f32::NEG_INFINITY; LANES];
+        padded[..rest.len()].copy_from_slice(rest);
+        for (total, last) in totals.iter_mut().zip(chunk_sums(&[padded], &terms)) {
+            *total += last;
+        }
+    }
+    totals
+}
+
+/// Sums in single precision by blocks, the blocks in double.
+fn chunk_sums<const N: usize>(
+    chunks: &[[f32; LANES]],
+    terms: &impl Fn(f32) -> [f32; N],
+) -> [f64; N] {
+    /// Few additions per lane keep the relative error of a block near 1e-7.
+    const CHUNKS_PER_BLOCK: usize = 16;
+    let mut totals = [0.0_f64; N];
+    for block in chunks.chunks(CHUNKS_PER_BLOCK) {
+        let mut lanes = [[0.0_f32; LANES]; N];
+        for chunk in block {
+            for lane in 0..LANES {
+                let values = terms(chunk[lane]);
+                for term in 0..N {
+                    lanes[term][lane] += values[term];
+                }
+            }
+        }
+        for (total, lane) in totals.iter_mut().zip(&lanes) {
+            *total += lane.iter().map(|&x| f64::from(x)).sum::<f64>();
+        }
+    }
+    totals
+}
+
+/// The two largest logits (equal when two tokens share the first place). NaNs are passed over: the
+/// sums find them.
+pub(super) fn two_largest(row: &[f32]) -> (f32, f32) {
+    assert!(!row.is_empty(), "a row of logits has at least one entry");
+    let mut first = [f32::NEG_INFINITY; LANES];
+    let mut second = [f32::NEG_INFINITY; LANES];
+    let mut look = |lane: usize, x: f32| {
+        let loser = if x > first[lane] { first[lane] } else { x };
+        second[lane] = if loser > second[lane] {
+            loser
+        } else {
+            second[lane]
+        };
+        first[lane] = if x > first[lane] { x } else { first[lane] };
+    };
+    let (chunks, rest) = row.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, &x) in chunk.iter().enumerate() {
+            look(lane, x);
+        }
+    }
+    for (lane, &x) in rest.iter().enumerate() {
+        look(lane, x);
+    }
+    let mut candidates = [0.0; 2 * LANES];
+    candidates[..LANES].copy_from_slice(&first);
+    candidates[LANES..].copy_from_slice(&second);
+    candidates.sort_unstable_by(|a, b| b.total_cmp(a));
+    (candidates[0], candidates[1])
+}
+
+/// The `k` largest logits in falling order (all of them when there are fewer).
+///
+/// Only values above the k-th largest seen so far are looked at twice: about k·ln(V/k) of them.
+pub(super) fn largest_values(row: &[f32], k: usize) -> Vec<f32> {
+    let k = k.min(row.len());
+    if k == 0 {
+        return Vec::new();
+    }
+    let falling = |a: &f32, b: &f32| b.total_cmp(a);
+    let mut kept: Vec<f32> = Vec::with_capacity(2 * k + LANES);
+    let mut threshold = f32::NEG_INFINITY;
+    for chunk in row.chunks(LANES) {
+        if kept.len() >= k && !chunk.iter().fold(false, |any, &x| any | (x > threshold)) {
+            continue;
+        }
+        kept.extend(chunk);
+        if kept.len() >= 2 * k {
+            kept.select_nth_unstable_by(k - 1, falling);
+            kept.truncate(k);
+            threshold = kept[k - 1];
+        }
+    }
+    kept.sort_unstable_by(falling);
+    kept.truncate(k);
+    kept
+}

@@ -1,0 +1,155 @@
+//! Does more acceptance mean more speed? Measured, and projected onto another machine.
+
+use super::{NotShown, error_bar_note, not_shown_note, notes};
+use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol};
+use crate::report::data::{DraftRule, SweepView, TrialKind, TrialView};
+use crate::report::scale::Limits;
+use crate::report::style::{Look, Stroke};
+use crate::stats::interval::Interval;
+
+const X_LABEL: &str = "acceptance rate (window decoders: agreement)";
+
+/// A trial at its place in one of the panels.
+struct Placed<'a> {
+    trial: &'a TrialView,
+    acceptance: Interval,
+    speedup: Interval,
+}
+
+/// Left: measured speedup over acceptance; right: projected speedup, when the view has any. One
+/// look per decoder entry; the best fixed draft length of each panel is ringed.
+pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
+    let measured = placed(view, TrialView::speedup);
+    let projected = placed(view, |trial| {
+        let ratio = trial.measures()?.speedup_projected?;
+        ratio.is_finite().then(|| Interval::exact(ratio))
+    });
+    if measured.is_empty() && projected.is_empty() {
+        return Err(NotShown::because(
+            "no trial has both an acceptance rate and a speedup",
+        ));
+    }
+    let families = view.families();
+    let mut panels = Vec::new();
+    let mut best = Vec::new();
+    if !measured.is_empty() {
+        panels.push(panel(
+            "measured",
+            "speedup over autoregressive (×)",
+            &measured,
+            &families,
+            false,
+        ));
+        best.extend(best_fixed(&measured).map(|one| format!("measured {}", one.trial.label)));
+    }
+    if !projected.is_empty() {
+        let profile = view
+            .hardware_profile
+            .as_deref()
+            .unwrap_or("an unnamed profile");
+        let title = format!("projected for {profile}: a model, not measured");
+        panels.push(panel(
+            &title,
+            "projected speedup (×)",
+            &projected,
+            &families,
+            true,
+        ));
+        best.extend(best_fixed(&projected).map(|one| format!("projected {}", one.trial.label)));
+    }
+    let shown = |family: &str| {
+        let of_family = |one: &Placed<'_>| one.trial.family == family;
+        measured.iter().chain(&projected).any(of_family)
+    };
+    let mut legend = vec![LegendEntry {
+        text: "autoregressive baseline (1×)".to_owned(),
+        symbol: Symbol::Rule(Stroke::reference()),
+    }];
+    if !best.is_empty() {
+        legend.push(LegendEntry {
+            text: "best fixed k of the panel".to_owned(),
+            symbol: Symbol::Ring,
+        });
+    }
+    for (index, family) in families.iter().enumerate() {
+        if shown(family) {
+            legend.push(LegendEntry {
+                text: (*family).to_owned(),
+                symbol: Symbol::Marker(Look::of_series(index)),
+            });
+        }
+    }
+    let intervals = measured
+        .iter()
+        .flat_map(|one| [one.acceptance, one.speedup]);
+    let best = (!best.is_empty()).then(|| format!("Best fixed k: {}.", best.join(", ")));
+    let n_left_out = view.trials.len() - measured.len().max(projected.len());
+    Ok(Chart {
+        title: String::new(),
+        subtitle: String::new(),
+        n_columns: panels.len(),
+        panels,
+        legend,
+        notes: notes([
+            error_bar_note(intervals),
+            best,
+            not_shown_note(n_left_out, "without acceptance or speedup"),
+        ]),
+    })
+}
+
+fn placed(view: &SweepView, speedup: impl Fn(&TrialView) -> Option<Interval>) -> Vec<Placed<'_>> {
+    view.trials
+        .iter()
+        .filter_map(|trial| {
+            Some(Placed {
+                trial,
+                acceptance: trial.acceptance_rate()?,
+                speedup: speedup(trial)?,
+            })
+        })
+        .collect()
+}
+
+fn best_fixed<'a, 'b>(placed: &'b [Placed<'a>]) -> Option<&'b Placed<'a>> {
+    placed
+        .iter()
+        .filter(|one| one.trial.kind == TrialKind::Speculative(DraftRule::FixedLength))
+        .max_by(|one, other| one.speedup.estimate.total_cmp(&other.speedup.estimate))
+}
+
+fn panel(
+    title: &str,
+    y_label: &str,
+    placed: &[Placed<'_>],
+    families: &[&str],
+    is_hollow: bool,
+) -> Panel {
+    let mut layers = vec![Layer::Rule {
+        across: Across::Y(1.0),
+        stroke: Stroke::reference(),
+    }];
+    for (index, family) in families.iter().enumerate() {
+        let look = Look::of_series(index);
+        layers.push(Layer::Series {
+            points: placed
+                .iter()
+                .filter(|one| one.trial.family == *family)
+                .map(|one| Point::with_intervals(one.acceptance, one.speedup))
+                .collect(),
+            look: if is_hollow { look.hollow() } else { look },
+            is_joined: false,
+        });
+    }
+    layers.extend(best_fixed(placed).map(|one| Layer::Ring {
+        x: one.acceptance.estimate,
+        y: one.speedup.estimate,
+    }));
+    Panel {
+        title: title.to_owned(),
+        detail: String::new(),
+        x: Axis::new(X_LABEL, Limits::SHARE),
+        y: Axis::new(y_label, Limits::SPEEDUP),
+        layers,
+    }
+}

@@ -1,0 +1,157 @@
+//! The tables of a report: the best of each decoder entry, then every trial.
+
+use crate::report::data::{Measures, SweepView, TrialView};
+use crate::report::number::{NOTHING, number, optional_interval, optional_number};
+use crate::stats::bootstrap::Bootstrap;
+use crate::stats::interval::Interval;
+use crate::stats::sample::Pairs;
+
+use super::escaped;
+
+/// Families with more trials are folded.
+const MOST_OPEN_ROWS: usize = 20;
+
+/// Baseline, best fixed k and the fastest trial of every decoder entry.
+pub fn best(view: &SweepView, bootstrap: &Bootstrap) -> String {
+    let best_fixed = view.best_fixed();
+    let mut chosen: Vec<(String, &TrialView)> = Vec::new();
+    chosen.extend(view.baseline.iter().map(|one| ("baseline".to_owned(), one)));
+    chosen.extend(best_fixed.map(|one| ("best fixed k".to_owned(), one)));
+    for family in view.families() {
+        let best = view.best(|trial| trial.family == family);
+        if let Some(trial) =
+            best.filter(|&best| !best_fixed.is_some_and(|fixed| std::ptr::eq(fixed, best)))
+        {
+            let role = match view.n_trials(family) {
+                1 => family.to_owned(),
+                n => format!("best of {n} {family}"),
+            };
+            chosen.push((role, trial));
+        }
+    }
+    let mut lines = vec![
+        "## The best of each decoder".to_owned(),
+        String::new(),
+        "| | trial | output | tokens/s | speedup (ratio of sums) | speedup (geometric mean over prompts) \
+         | acceptance | tokens per forward | exact match | same text as baseline |"
+            .to_owned(),
+        "|---|---|---|--:|--:|--:|--:|--:|--:|--:|".to_owned(),
+    ];
+    for (role, trial) in &chosen {
+        let Some(measures) = trial.measures() else {
+            continue;
+        };
+        let is_baseline = view
+            .baseline
+            .as_ref()
+            .is_some_and(|baseline| std::ptr::eq(baseline, *trial));
+        let geometric = if is_baseline {
+            NOTHING.to_owned()
+        } else {
+            optional_interval(geometric_mean(view, measures, bootstrap), 2)
+        };
+        lines.push(format!(
+            "| {} | {} | {} | {} | {} | {geometric} | {} | {} | {} | {} |",
+            escaped(role),
+            escaped(&trial.label),
+            output(trial),
+            number(measures.tokens_per_second, 1),
+            optional_interval(measures.speedup, 2),
+            optional_interval(measures.acceptance_rate, 3),
+            number(measures.tokens_per_forward, 2),
+            optional_interval(measures.exact_match, 2),
+            optional_interval(measures.same_text, 2),
+        ));
+    }
+    lines.push(String::new());
+    lines.push(format!("n = {}; {}.", view.size(), intervals(view)));
+    lines.join("\n")
+}
+
+/// One table per decoder entry with every trial that ran, in the order of the plan.
+pub fn all(view: &SweepView) -> String {
+    let mut sections = vec!["## All trials".to_owned()];
+    for family in view.families() {
+        let rows: Vec<String> = view
+            .trials
+            .iter()
+            .filter(|trial| trial.family == family)
+            .filter_map(|trial| Some(row(trial, trial.measures()?)))
+            .collect();
+        if rows.is_empty() {
+            continue;
+        }
+        let projected = match &view.hardware_profile {
+            Some(profile) => format!("projected for {}", escaped(profile)),
+            None => "projected".to_owned(),
+        };
+        let header = format!(
+            "| trial | output | tokens/s | speedup | {projected} | acceptance | block efficiency \
+             | filled per forward | drafted | accepted | committed | exact match |\n\
+             |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+        );
+        let table = format!("{header}\n{}", rows.join("\n"));
+        sections.push(format!("### {}", escaped(family)));
+        sections.push(if rows.len() > MOST_OPEN_ROWS {
+            let n = rows.len();
+            format!("<details><summary>{n} trials</summary>\n\n{table}\n\n</details>")
+        } else {
+            table
+        });
+    }
+    if sections.len() == 1 {
+        sections.push("No trial ran.".to_owned());
+    } else {
+        sections.push(format!("n = {}; {}.", view.size(), intervals(view)));
+    }
+    sections.join("\n\n")
+}
+
+fn row(trial: &TrialView, measures: &Measures) -> String {
+    format!(
+        "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+        escaped(&trial.label),
+        output(trial),
+        number(measures.tokens_per_second, 1),
+        optional_interval(measures.speedup, 2),
+        optional_number(measures.speedup_projected, 2),
+        optional_interval(measures.acceptance_rate, 3),
+        number(measures.block_efficiency, 2),
+        optional_interval(measures.filled_per_forward, 2),
+        measures.drafted,
+        measures.accepted,
+        measures.committed,
+        optional_interval(measures.exact_match, 2),
+    )
+}
+
+fn output(trial: &TrialView) -> &'static str {
+    if trial.lossless {
+        "lossless"
+    } else {
+        "**lossy**"
+    }
+}
+
+fn geometric_mean(
+    view: &SweepView,
+    measures: &Measures,
+    bootstrap: &Bootstrap,
+) -> Option<Interval> {
+    let baseline = view.baseline.as_ref()?.measures()?;
+    let pairs = Pairs::new(baseline.prompt_ns.clone(), measures.prompt_ns.clone()).ok()?;
+    bootstrap.geometric_mean_ratio(&pairs).ok()
+}
+
+fn intervals(view: &SweepView) -> String {
+    let confidence = view
+        .trials
+        .iter()
+        .filter_map(TrialView::speedup)
+        .map(|interval| interval.confidence)
+        .find(|&confidence| confidence < 1.0);
+    match confidence {
+        Some(confidence) => format!("brackets hold {} % intervals", super::percent(confidence)),
+        None => "no intervals".to_owned(),
+    }
+}

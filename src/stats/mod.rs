@@ -1,0 +1,24 @@
+//! Statistics of a benchmark: pure functions from numbers to numbers with intervals.
+//!
+//! The unit of resampling is the prompt (a cluster: its repeats and rounds are not independent of
+//! each other). A quantity is first added up or averaged within a prompt, then the prompts are
+//! resampled. Two decoders are compared on the same prompts, so the pairs stay together.
+//!
+//! ```
+//! use wedlm_bench::stats::{bootstrap::Bootstrap, sample::Pairs};
+//!
+//! # fn main() -> Result<(), wedlm_bench::stats::sample::SampleError> {
+//! let baseline_ns = vec![9.0, 11.5, 8.2, 20.0, 14.1];
+//! let trial_ns = vec![6.1, 7.0, 6.9, 9.5, 9.9];
+//! let speedup = Bootstrap::default().ratio_of_sums(&Pairs::new(baseline_ns, trial_ns)?);
+//! assert!(speedup.low > 1.0);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod bootstrap;
+pub mod bounds;
+pub mod interval;
+pub mod proportion;
+pub mod sample;
+pub mod summary;

@@ -1,0 +1,19 @@
+//! What the models are asked: prompts with checkable answers.
+//!
+//! A workload is a list of [`Item`]s, either generated (`synthetic:gsm8k`) or read from a file in
+//! GSM8K's own JSONL format (`gsm8k:PATH`). Both use the same prompt form, [`prompt_of`], so that a
+//! model trained on the one can be run on the other.
+
+mod error;
+mod item;
+mod jsonl;
+mod scoring;
+mod source;
+pub mod synthetic;
+
+pub use error::WorkloadError;
+pub use item::{Item, prompt_of, training_document};
+pub use jsonl::load_gsm8k;
+pub use scoring::{exact_match, final_answer};
+pub use source::{Source, load, synthetic_items};
+pub use synthetic::{Problem, ProblemStream, Split, problems};

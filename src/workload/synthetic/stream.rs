@@ -1,0 +1,251 @@
+//! The endless, reproducible stream of problems of a split.
+
+use std::fmt;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use super::problem::Problem;
+use super::template::{Template, templates};
+
+/// One question in this many belongs to [`Split::HeldOutSeed`].
+const HELD_OUT_SHARE: u64 = 16;
+
+/// Which problems may be drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Split {
+    /// The 40 training templates, without the questions of `HeldOutSeed`.
+    Train,
+    /// The training templates with the one question in sixteen that training never draws,
+    /// whatever the seeds: a hash of the question's text decides.
+    HeldOutSeed,
+    /// Four templates, one per number of steps, that training never draws from.
+    HeldOutTemplate,
+}
+
+impl Split {
+    fn admits_template(self, template: &Template) -> bool {
+        match self {
+            Self::Train | Self::HeldOutSeed => !template.is_held_out,
+            Self::HeldOutTemplate => template.is_held_out,
+        }
+    }
+
+    fn admits_question(self, question: &str) -> bool {
+        let is_held_out = hash(question).is_multiple_of(HELD_OUT_SHARE);
+        match self {
+            Self::Train => !is_held_out,
+            Self::HeldOutSeed => is_held_out,
+            Self::HeldOutTemplate => true,
+        }
+    }
+
+    /// The ChaCha stream: splits of equal seed share no random numbers.
+    fn stream(self) -> u64 {
+        match self {
+            Self::Train => 0,
+            Self::HeldOutSeed => 1,
+            Self::HeldOutTemplate => 2,
+        }
+    }
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Train => "train",
+            Self::HeldOutSeed => "held-out-seed",
+            Self::HeldOutTemplate => "held-out-template",
+        })
+    }
+}
+
+/// An infinite iterator over the problems of a split; each template is equally likely.
+///
+/// The same split and seed give the same problems on every platform. The problems change when a
+/// template, the vocabulary or the order of the template table changes.
+#[derive(Clone, Debug)]
+pub struct ProblemStream {
+    split: Split,
+    templates: Vec<&'static Template>,
+    rng: ChaCha8Rng,
+}
+
+impl ProblemStream {
+    pub fn new(split: Split, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        rng.set_stream(split.stream());
+        Self {
+            split,
+            templates: templates()
+                .filter(|template| split.admits_template(template))
+                .collect(),
+            rng,
+        }
+    }
+}
+
+impl Iterator for ProblemStream {
+    type Item = Problem;
+
+    fn next(&mut self) -> Option<Problem> {
+        // The template is drawn once and kept over rejections, so that a rejected question cannot
+        // shift the shares of the templates.
+        let index = self.rng.random_range(0..self.templates.len() as u32);
+        let template = self.templates[index as usize];
+        loop {
+            let problem = template.draw(&mut self.rng);
+            if self.split.admits_question(&problem.question) {
+                return Some(problem);
+            }
+        }
+    }
+}
+
+/// The first `n` problems of a split's stream.
+pub fn problems(split: Split, seed: u64, n: usize) -> Vec<Problem> {
+    ProblemStream::new(split, seed).take(n).collect()
+}
+
+/// FNV-1a, 64 bit (offset basis and prime from the FNV specification), folded to its halves' xor:
+/// FNV's low bits alone depend only on the low bits of the text's bytes.
+///
+/// Written here because the standard hasher may change between Rust versions.
+fn hash(text: &str) -> u64 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    (hash >> 32) ^ (hash & 0xffff_ffff)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const SPLITS: [Split; 3] = [Split::Train, Split::HeldOutSeed, Split::HeldOutTemplate];
+
+    /// The value of `12-5`, or `None` where it is not such an expression with an exact value.
+    fn evaluate(expression: &str) -> Option<u32> {
+        let at = expression.find(['+', '-', '*', '/'])?;
+        let left: u32 = expression[..at].parse().ok()?;
+        let right: u32 = expression[at + 1..].parse().ok()?;
+        match expression.as_bytes()[at] {
+            b'+' => Some(left + right),
+            b'-' => left.checked_sub(right),
+            b'*' => Some(left * right),
+            b'/' if left.is_multiple_of(right) => Some(left / right),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn equal_seeds_give_equal_problems_and_other_seeds_or_splits_others() {
+        for split in SPLITS {
+            assert_eq!(problems(split, 5, 300), problems(split, 5, 300));
+            assert_ne!(problems(split, 5, 300), problems(split, 6, 300));
+        }
+        assert_ne!(
+            problems(Split::Train, 5, 300),
+            problems(Split::HeldOutSeed, 5, 300)
+        );
+    }
+
+    #[test]
+    fn every_calculation_is_right_and_the_last_one_is_the_answer() {
+        for problem in SPLITS.into_iter().flat_map(|s| problems(s, 3, 10_000)) {
+            let (body, last) = problem.answer.rsplit_once("\n#### ").unwrap();
+            let mut value = 0;
+            for line in body.lines() {
+                let (before, rest) = line.split_once("=<<").unwrap();
+                let (inside, after) = rest.split_once(">>").unwrap();
+                let (expression, result) = inside.split_once('=').unwrap();
+                value = result.parse().unwrap();
+                assert_eq!(evaluate(expression), Some(value), "{line}");
+                assert!((1..=200).contains(&value), "{line}");
+                assert!(before.ends_with(expression), "{line}");
+                assert!(after.starts_with(result), "{line}");
+                assert!(after.ends_with('.'), "{line}");
+            }
+            assert_eq!(last.parse(), Ok(value), "{}", problem.answer);
+        }
+    }
+
+    #[test]
+    fn every_number_in_a_question_is_at_most_200() {
+        for problem in SPLITS.into_iter().flat_map(|s| problems(s, 4, 5_000)) {
+            let numbers = problem.question.split(|c: char| !c.is_ascii_digit());
+            for number in numbers.filter(|digits| !digits.is_empty()) {
+                let number: u32 = number.parse().unwrap();
+                assert!((2..=200).contains(&number), "{}", problem.question);
+            }
+        }
+    }
+
+    #[test]
+    fn training_and_the_held_out_seed_share_no_question_whatever_the_seeds() {
+        let questions = |split, seed| -> HashSet<String> {
+            ProblemStream::new(split, seed)
+                .take(20_000)
+                .map(|problem| problem.question)
+                .collect()
+        };
+        let held_out = questions(Split::HeldOutSeed, 9);
+        assert!(questions(Split::Train, 9).is_disjoint(&held_out));
+        assert!(questions(Split::Train, 10).is_disjoint(&held_out));
+    }
+
+    #[test]
+    fn one_question_in_sixteen_is_held_out() {
+        let train = templates().find(|template| !template.is_held_out).unwrap();
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let n_held_out = (0..16_000)
+            .filter(|_| Split::HeldOutSeed.admits_question(&train.draw(&mut rng).question))
+            .count();
+        // 1000 expected, standard deviation 31.
+        assert!((850..=1150).contains(&n_held_out), "{n_held_out}");
+    }
+
+    #[test]
+    fn held_out_templates_never_appear_in_training_and_all_others_do() {
+        let names = |split| -> HashSet<&str> {
+            let drawn = problems(split, 8, 5_000);
+            drawn.iter().map(Problem::template).collect()
+        };
+        let (train, held_out) = (names(Split::Train), names(Split::HeldOutTemplate));
+        assert_eq!((train.len(), held_out.len()), (40, 4));
+        assert!(train.is_disjoint(&held_out));
+        assert_eq!(names(Split::HeldOutSeed), train);
+    }
+
+    /// The embedded models were trained on these problems: whoever changes them trains again.
+    #[test]
+    fn the_problems_of_a_seed_stay_the_same() {
+        let text: String = SPLITS
+            .into_iter()
+            .flat_map(|split| problems(split, 1, 1_000))
+            .map(|problem| format!("{}\n{}\n", problem.question, problem.answer))
+            .collect();
+        assert_eq!(hash(&text), 1_876_723_370);
+    }
+
+    #[test]
+    fn the_hash_is_folded_fnv_1a() {
+        // FNV-1a of "a" is 0xaf63dc4c8601ec8c, from the FNV specification's test vectors.
+        assert_eq!(hash("a"), 0xaf63_dc4c ^ 0x8601_ec8c);
+    }
+
+    #[test]
+    fn one_question_has_one_answer() {
+        let mut answers = std::collections::HashMap::new();
+        for problem in problems(Split::Train, 12, 50_000) {
+            let known = answers
+                .entry(problem.question)
+                .or_insert(problem.answer.clone());
+            assert_eq!(*known, problem.answer);
+        }
+    }
+}
