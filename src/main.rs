@@ -1,11 +1,19 @@
+use std::process::ExitCode;
+
+use clap::Parser;
+use wedlm_bench::cli::Cli;
+
+/// glibc gives memory back to the system after each forward and asks for it again; this one does not.
 #[global_allocator]
-static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
-fn main() {
-    let path = std::env::args().nth(1).unwrap();
-    let spec = wedlm_bench::config::train::TrainSpec::load(std::path::Path::new(&path)).unwrap();
-    let start = std::time::Instant::now();
-    let summary = wedlm_bench::train::trainer::train(&spec, &mut |p| {
-        println!("{:6.0}s step {}/{} loss {:.4} lr {:.2e} rows/s {:.0}", start.elapsed().as_secs_f64(), p.step, p.n_steps, p.loss, p.learning_rate, p.rows_per_second);
-    });
-    println!("{summary:?}");
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match wedlm_bench::cmd::run(cli.verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use wedlm_bench::report::chart::{Chart, Layer, Symbol};
-use wedlm_bench::report::data::{SweepView, TrialKind, TrialView};
+use wedlm_bench::analysis::view::{SweepView, TrialKind, TrialView};
 use wedlm_bench::report::figures::{FigureKind, draw_all};
 use wedlm_bench::report::render;
 use wedlm_bench::stats::interval::{Confidence, Interval};
@@ -45,7 +45,7 @@ fn n_points(chart: &Chart) -> usize {
 /// Applies `change` to the numbers of every trial that ran.
 fn with_measures(
     mut view: SweepView,
-    change: impl Fn(&mut wedlm_bench::report::data::Measures),
+    change: impl Fn(&mut wedlm_bench::analysis::view::Measures),
 ) -> SweepView {
     for trial in view.trials.iter_mut().chain(&mut view.baseline) {
         if let Ok(measures) = &mut trial.result {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::model::device::Dtype;
+
 /// A model by name: `embedded:NAME`, `hf:org/name[@revision]`, or a folder with `config.json`.
 ///
 /// Only the form is checked here; whether there is such a model shows when it is opened.
@@ -96,16 +98,6 @@ impl ModelsSpec {
             Role::Window => self.window.as_ref(),
         }
     }
-}
-
-/// The number format of the weights and of the arithmetic.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Dtype {
-    #[default]
-    F32,
-    F16,
-    Bf16,
 }
 
 #[cfg(test)]

@@ -1,19 +1,20 @@
 //! Speculative decoding: a drafter proposes, the verifier accepts or corrects.
 
 mod draft;
+mod setting;
 mod verify;
 
 use std::time::{Duration, Instant};
 
 use self::draft::{Bounds, Draft};
+use self::setting::{Dice, Setting};
 use crate::engine::clock::timed;
 use crate::engine::prompt;
 use crate::engine::session::{EngineError, Request};
 use crate::engine::step::{Counts, DraftStop, Durations, Finish, Generation, Round};
 use crate::model::lm::{LanguageModel, Logits, TokenId};
-use crate::policy::accept::{AcceptRule, Judge, Verdict};
+use crate::policy::accept::{AcceptRule, Verdict};
 use crate::policy::entropy::EntropyRule;
-use crate::policy::noise::Noise;
 use crate::policy::stop::{DraftOrder, RoundOutcome, StopRule, StopState};
 
 /// A speculative decoder with every parameter resolved.
@@ -102,66 +103,6 @@ pub fn decode_in_stream(
     }
     generation.durations.wall = started.elapsed().saturating_sub(pair.uncounted);
     Ok(generation)
-}
-
-/// What stays the same over the rounds.
-struct Setting<'a> {
-    rule: &'a SpeculativeRule,
-    request: &'a Request<'a>,
-    judge: Judge,
-}
-
-impl<'a> Setting<'a> {
-    fn new(rule: &'a SpeculativeRule, request: &'a Request<'a>) -> Result<Self, EngineError> {
-        let temperature = request.sampling.temperature;
-        let judge = rule.accept.judge(request.sampling.is_greedy());
-        Ok(Self {
-            rule,
-            request,
-            judge: judge.ok_or(EngineError::GreedyAcceptance { temperature })?,
-        })
-    }
-
-    /// Does anybody look at the drafter's distributions once the tokens are drafted?
-    fn keeps_distributions(&self) -> bool {
-        let is_judged = match self.judge {
-            Judge::Match { .. } => false,
-            Judge::Ratio(_) => true,
-            Judge::Evidence(_) => !self.request.sampling.is_greedy(),
-        };
-        is_judged || self.request.record.overlap
-    }
-
-    fn is_coupled(&self) -> bool {
-        self.judge == Judge::Match { is_coupled: true }
-    }
-
-    fn reads_drafter_shannon(&self) -> bool {
-        match self.judge {
-            Judge::Match { .. } | Judge::Ratio(_) => false,
-            Judge::Evidence(rule) => rule.reads_drafter_entropy(),
-        }
-    }
-}
-
-/// Uniform draws in the order in which they are used.
-struct Dice {
-    noise: Noise,
-    n_thrown: u64,
-}
-
-impl Dice {
-    fn new(seed: u64) -> Self {
-        Self {
-            noise: Noise::new(seed),
-            n_thrown: 0,
-        }
-    }
-
-    fn throw(&mut self) -> f64 {
-        self.n_thrown += 1;
-        self.noise.uniform(self.n_thrown)
-    }
 }
 
 /// The two models and the text that they agree on.

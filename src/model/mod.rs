@@ -10,6 +10,7 @@ pub mod export;
 pub mod kv_cache;
 pub mod lm;
 pub mod load;
+pub mod loaded;
 pub mod native;
 pub mod rope;
 pub mod scripted;

@@ -13,7 +13,7 @@ pub(super) fn reads_order(stop: &StopRule, accept: &AcceptRule) -> bool {
 }
 
 /// Whether a stopping rule looks at entropies.
-pub(super) fn reads_entropy(stop: &StopRule) -> bool {
+pub fn reads_entropy(stop: &StopRule) -> bool {
     match stop {
         StopRule::Absolute { .. }
         | StopRule::Relative { .. }

@@ -13,7 +13,10 @@ pub(super) fn largest(row: &[f32]) -> f32 {
             *best = larger(*best, x);
         }
     }
-    best.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
+    best.iter()
+        .chain(rest)
+        .copied()
+        .fold(f32::NEG_INFINITY, larger)
 }
 
 /// Index of the first entry that equals `value`.

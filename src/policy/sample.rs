@@ -305,7 +305,11 @@ mod tests {
     fn two_models_with_shared_noise_agree_as_often_as_the_formula_says() {
         let (p, q) = ([0.5, 0.2, 0.2, 0.1], [0.1, 0.3, 0.2, 0.4]);
         let formula: f64 = (0..4)
-            .map(|j| 1.0 / (0..4).map(|i| f64::max(p[i] / p[j], q[i] / q[j])).sum::<f64>())
+            .map(|j| {
+                1.0 / (0..4)
+                    .map(|i| f64::max(p[i] / p[j], q[i] / q[j]))
+                    .sum::<f64>()
+            })
             .sum();
         let noise = Noise::new(8);
         let n = 200_000;
@@ -314,7 +318,10 @@ mod tests {
             .count();
         let share = agreed as f64 / f64::from(n);
         let five_sigma = 5.0 * (formula * (1.0 - formula) / f64::from(n)).sqrt();
-        assert!((share - formula).abs() < five_sigma, "{share} for {formula}");
+        assert!(
+            (share - formula).abs() < five_sigma,
+            "{share} for {formula}"
+        );
         // At least (1 − TV)/(1 + TV), at most 1 − TV, with TV = 0.4 here.
         assert!((0.6 / 1.4..=0.6).contains(&formula));
     }

@@ -1,6 +1,6 @@
 //! `report.md`: how the numbers were made, what they say, and what they do not say.
 
-use crate::report::data::{SweepView, TrialView};
+use crate::analysis::view::{SweepView, TrialView};
 use crate::report::figures::Figure;
 use crate::report::number;
 use crate::report::verdict::ebsd_against_fixed;
@@ -151,7 +151,7 @@ fn code(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::data::{CostCurve, CostPoint, DraftRule};
+    use crate::analysis::view::{CostCurve, CostPoint, DraftRule};
     use crate::report::small_view::{failed, trial, view};
     use crate::stats::interval::Interval;
 

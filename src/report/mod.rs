@@ -1,6 +1,6 @@
 //! From the numbers of a sweep to figures, a Markdown report and a terminal table.
 //!
-//! Everything starts from one plain [`data::SweepView`]: this stage knows neither the tables that
+//! Everything starts from one plain [`SweepView`](crate::analysis::view::SweepView): this stage knows neither the tables that
 //! the numbers come from nor the engine that made them.
 //!
 //! A figure takes two steps. A module of [`figures`] turns the view into a [`chart::Chart`], which
@@ -8,7 +8,6 @@
 
 mod canvas;
 pub mod chart;
-pub mod data;
 pub mod figures;
 pub mod markdown;
 mod number;

@@ -1,6 +1,6 @@
 //! Small made-up views for the unit tests of this folder.
 
-use super::data::{DraftRule, Measures, SweepView, TrialKind, TrialView};
+use crate::analysis::view::{DraftRule, Measures, SweepView, TrialKind, TrialView};
 use crate::stats::interval::Interval;
 
 /// A lossless speculative trial that is alone in its family.

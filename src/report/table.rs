@@ -1,6 +1,6 @@
 //! The table that a sweep prints in the terminal when it ends.
 
-use crate::report::data::{DraftRule, SweepView, TrialKind, TrialView};
+use crate::analysis::view::{DraftRule, SweepView, TrialKind, TrialView};
 use crate::report::number::{
     NOTHING, number, optional_interval, optional_number, printable, shortened,
 };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::report::data::{DraftRule, SweepView, TrialKind, TrialView};
+use crate::analysis::view::{DraftRule, SweepView, TrialKind, TrialView};
 use crate::report::number;
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;

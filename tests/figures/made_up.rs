@@ -2,7 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use wedlm_bench::report::data::{
+use wedlm_bench::analysis::view::{
     CostCurve, CostPoint, DraftRule, Measures, SweepView, TrialKind, TrialView,
 };
 use wedlm_bench::stats::bootstrap::Bootstrap;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Dice, Setting};
+use super::setting::{Dice, Setting};
 use crate::engine::choice::compared_distribution;
 use crate::engine::clock::timed;
 use crate::engine::step::{DraftStop, Slot};

@@ -1,7 +1,7 @@
 //! The verifier's half of a round.
 
 use super::draft::Draft;
-use super::{Dice, Setting};
+use super::setting::{Dice, Setting};
 use crate::engine::choice::{check_row, compared_distribution, own_token};
 use crate::engine::step::Outcome;
 use crate::model::lm::{LanguageModel, Logits, ModelError, TokenId};

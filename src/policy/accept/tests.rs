@@ -20,7 +20,9 @@ impl Toy {
     }
 
     fn row(&self, text: &[TokenId]) -> Vec<f64> {
-        let state = text.iter().fold(1, |state, &token| state * 7 + u64::from(token) + 1);
+        let state = text
+            .iter()
+            .fold(1, |state, &token| state * 7 + u64::from(token) + 1);
         let weights: Vec<f64> = (0..self.vocab_len as u64)
             .map(|token| -self.noise.uniform(state * 16 + token).ln())
             .map(|weight| if weight < 0.1 { 0.0 } else { weight })
@@ -64,7 +66,9 @@ fn enumerate(
     let (mut output, mut expected_accepted) = (BTreeMap::new(), 0.0);
     for (tokens, drafted) in drafter.texts(draft_len) {
         let drafter_rows: Vec<_> = (0..draft_len).map(|k| drafter.row(&tokens[..k])).collect();
-        let verifier_rows: Vec<_> = (0..=draft_len).map(|k| verifier.row(&tokens[..k])).collect();
+        let verifier_rows: Vec<_> = (0..=draft_len)
+            .map(|k| verifier.row(&tokens[..k]))
+            .collect();
         let draft = JudgedDraft {
             tokens: &tokens,
             drafter: &drafter_rows,
@@ -106,7 +110,9 @@ fn largest_error(rule: &RatioRule, verifier: &Toy, drafter: &Toy, draft_len: usi
     let exact = verifier.texts(draft_len + 1);
     let texts = exact.keys().chain(output.keys());
     let of = |map: &BTreeMap<Vec<TokenId>, f64>, text| map.get(text).copied().unwrap_or(0.0);
-    texts.map(|text| (of(&exact, text) - of(&output, text)).abs()).fold(0.0, f64::max)
+    texts
+        .map(|text| (of(&exact, text) - of(&output, text)).abs())
+        .fold(0.0, f64::max)
 }
 
 #[test]
@@ -114,7 +120,10 @@ fn lossless_rules_keep_the_verifier_distribution_exactly() {
     for rule in [
         RatioRule::Rejection { lenience: 1.0 },
         RatioRule::Block,
-        RatioRule::Threshold { single: 1.0, acc: 1.0 },
+        RatioRule::Threshold {
+            single: 1.0,
+            acc: 1.0,
+        },
     ] {
         for_every_pair(|verifier, drafter, draft_len| {
             let error = largest_error(&rule, verifier, drafter, draft_len);
@@ -127,8 +136,14 @@ fn lossless_rules_keep_the_verifier_distribution_exactly() {
 fn lossy_rules_do_not_keep_it() {
     for rule in [
         RatioRule::Rejection { lenience: 0.5 },
-        RatioRule::Threshold { single: 0.3, acc: 1.0 },
-        RatioRule::Threshold { single: 1.0, acc: 0.5 },
+        RatioRule::Threshold {
+            single: 0.3,
+            acc: 1.0,
+        },
+        RatioRule::Threshold {
+            single: 1.0,
+            acc: 0.5,
+        },
     ] {
         let mut worst = 0.0;
         for_every_pair(|verifier, drafter, draft_len| {
@@ -219,7 +234,12 @@ fn judging_draws_from_the_two_distributions() {
             drafter: &rows,
             verifier: &bonus,
         };
-        let verdict = ratio::accept(&RatioRule::Rejection { lenience: 1.0 }, &draft, u_cut, u_next);
+        let verdict = ratio::accept(
+            &RatioRule::Rejection { lenience: 1.0 },
+            &draft,
+            u_cut,
+            u_next,
+        );
         (verdict.accepted, verdict.next)
     };
     // Token 0 is likelier under p: always kept, and the bonus row has token 1 alone.
@@ -256,7 +276,10 @@ fn evidence_from_logits_and_from_probabilities_is_the_same() {
 
 #[test]
 fn typical_acceptance_lowers_its_bar_where_the_verifier_is_unsure() {
-    let rule = EvidenceRule::Typical { epsilon: 0.09, delta: 0.3 };
+    let rule = EvidenceRule::Typical {
+        epsilon: 0.09,
+        delta: 0.3,
+    };
     // A certain verifier: the bar is min(0.09, 0.3·e^−0.2) = 0.09.
     assert!(!rule.accepts(&evidence(&[0.96, 0.04], 1)));
     assert!(rule.accepts(&evidence(&[0.9, 0.1], 1)));
@@ -290,13 +313,25 @@ fn backtracking_keeps_tokens_of_at_most_five_nats_and_the_argmax_always() {
 fn relaxed_and_lenient_acceptance_at_their_strictest_keep_the_argmax_alone() {
     let tie = [0.1, 0.45, 0.45];
     for rule in [
-        EvidenceRule::Relaxed { top_n: 1, delta: 0.0 },
-        EvidenceRule::Relaxed { top_n: 1, delta: 1.0 },
+        EvidenceRule::Relaxed {
+            top_n: 1,
+            delta: 0.0,
+        },
+        EvidenceRule::Relaxed {
+            top_n: 1,
+            delta: 1.0,
+        },
         EvidenceRule::RelativeTo { lenience: 1.0 },
     ] {
-        assert_eq!([0, 1, 2].map(|t| rule.accepts(&evidence(&tie, t))), [false, true, false]);
+        assert_eq!(
+            [0, 1, 2].map(|t| rule.accepts(&evidence(&tie, t))),
+            [false, true, false]
+        );
     }
-    let relaxed = EvidenceRule::Relaxed { top_n: 2, delta: 0.2 };
+    let relaxed = EvidenceRule::Relaxed {
+        top_n: 2,
+        delta: 0.2,
+    };
     assert!(relaxed.accepts(&evidence(&[0.5, 0.35, 0.15], 1)));
     assert!(!relaxed.accepts(&evidence(&[0.6, 0.35, 0.05], 1)));
     assert!(!relaxed.accepts(&evidence(&[0.35, 0.35, 0.3], 2)));
@@ -313,21 +348,55 @@ fn parse(json: &str) -> serde_json::Result<AcceptRule> {
 fn a_kind_alone_is_a_rule_with_the_constants_of_its_source() {
     let expect = |json: &str, rule: AcceptRule| assert_eq!(parse(json).unwrap(), rule);
     expect(r#"{"kind": "greedy"}"#, AcceptRule::default());
-    expect(r#"{"kind": "typical"}"#, AcceptRule::Typical { epsilon: 0.09, delta: 0.3 });
-    expect(r#"{"kind": "backtrack"}"#, AcceptRule::Backtrack { alpha_fb: 0.6, alpha_rb: 5.0 });
-    expect(r#"{"kind": "threshold"}"#, AcceptRule::Threshold { single: 1.0, acc: 1.0 });
-    expect(r#"{"kind": "relaxed"}"#, AcceptRule::Relaxed { top_n: 1, delta: 0.0 });
+    expect(
+        r#"{"kind": "typical"}"#,
+        AcceptRule::Typical {
+            epsilon: 0.09,
+            delta: 0.3,
+        },
+    );
+    expect(
+        r#"{"kind": "backtrack"}"#,
+        AcceptRule::Backtrack {
+            alpha_fb: 0.6,
+            alpha_rb: 5.0,
+        },
+    );
+    expect(
+        r#"{"kind": "threshold"}"#,
+        AcceptRule::Threshold {
+            single: 1.0,
+            acc: 1.0,
+        },
+    );
+    expect(
+        r#"{"kind": "relaxed"}"#,
+        AcceptRule::Relaxed {
+            top_n: 1,
+            delta: 0.0,
+        },
+    );
     assert!(parse(r#"{"kind": "greedy", "theta": 1}"#).is_err());
     assert!(parse(r#"{"kind": "typical", "epsilonn": 1}"#).is_err());
 }
 
 #[test]
 fn only_rules_that_are_lossless_at_every_temperature_say_so() {
-    let lossless = |json: &str| serde_json::from_str::<AcceptRule>(json).unwrap().is_lossless();
+    let lossless = |json: &str| {
+        serde_json::from_str::<AcceptRule>(json)
+            .unwrap()
+            .is_lossless()
+    };
     for kind in ["greedy", "rejection", "block", "gumbel", "threshold"] {
         assert!(lossless(&format!(r#"{{"kind": "{kind}"}}"#)), "{kind}");
     }
-    for kind in ["typical", "entropy_aligned", "backtrack", "lenient", "relaxed"] {
+    for kind in [
+        "typical",
+        "entropy_aligned",
+        "backtrack",
+        "lenient",
+        "relaxed",
+    ] {
         assert!(!lossless(&format!(r#"{{"kind": "{kind}"}}"#)), "{kind}");
     }
     assert!(lossless(r#"{"kind": "lenient", "lenience": 1.0}"#));
@@ -348,7 +417,10 @@ fn the_argmax_rule_judges_no_draws_and_every_other_rule_judges_both() {
         r#"{"kind": "relaxed"}"#,
     ] {
         let rule: AcceptRule = serde_json::from_str(json).unwrap();
-        assert!(rule.judge(true).is_some() && rule.judge(false).is_some(), "{json}");
+        assert!(
+            rule.judge(true).is_some() && rule.judge(false).is_some(),
+            "{json}"
+        );
         assert!(json.contains(rule.kind()));
         assert!(rule.validate().is_ok());
     }
@@ -363,9 +435,18 @@ fn the_argmax_rule_judges_no_draws_and_every_other_rule_judges_both() {
 fn parameters_out_of_range_are_named() {
     let message = |rule: AcceptRule| rule.validate().unwrap_err().to_string();
     let lenient = AcceptRule::Lenient { lenience: 0.0 };
-    assert_eq!(message(lenient), "accept.lenience is 0: it must be in (0, 1]");
-    let relaxed = AcceptRule::Relaxed { top_n: 0, delta: 0.0 };
+    assert_eq!(
+        message(lenient),
+        "accept.lenience is 0: it must be in (0, 1]"
+    );
+    let relaxed = AcceptRule::Relaxed {
+        top_n: 0,
+        delta: 0.0,
+    };
     assert_eq!(message(relaxed), "accept.top_n is 0: it must be at least 1");
-    let typical = AcceptRule::Typical { epsilon: f64::NAN, delta: 0.3 };
+    let typical = AcceptRule::Typical {
+        epsilon: f64::NAN,
+        delta: 0.3,
+    };
     assert!(message(typical).starts_with("accept.epsilon is NaN"));
 }

@@ -69,7 +69,11 @@ fn defined(row: &[f32], rule: &EntropyRule) -> f64 {
     let largest = scaled.clone().fold(f64::NEG_INFINITY, f64::max);
     let weights: Vec<f64> = scaled.map(|x| (x - largest).exp()).collect();
     let sum: f64 = weights.iter().sum();
-    let mut p: Vec<f64> = weights.iter().map(|w| w / sum).filter(|p| *p > 0.0).collect();
+    let mut p: Vec<f64> = weights
+        .iter()
+        .map(|w| w / sum)
+        .filter(|p| *p > 0.0)
+        .collect();
     let shannon = |p: &[f64]| -> f64 { p.iter().map(|p| -p * p.ln()).sum() };
     let powers = |order: f64| -> f64 { p.iter().map(|p| p.powf(order)).sum() };
     match *rule {
@@ -123,7 +127,11 @@ fn a_uniform_row_of_n_tokens_has_entropy_ln_n_of_every_order() {
         let row = vec![0.7; len];
         let n = len as f64;
         for rule in [shannon(), renyi(2.0), renyi(0.3), min(), topk(len, true)] {
-            assert!((one_entropy(&row, rule) - n.ln()).abs() < 1e-6, "{}", rule.label());
+            assert!(
+                (one_entropy(&row, rule) - n.ln()).abs() < 1e-6,
+                "{}",
+                rule.label()
+            );
         }
         assert!((one_entropy(&row, tsallis(2.0)) - (1.0 - 1.0 / n)).abs() < 1e-6);
         assert!(one_entropy(&row, varentropy()).abs() < 1e-6);
@@ -192,7 +200,11 @@ fn renyi_and_tsallis_approach_shannon_as_their_order_approaches_one() {
     for order in [1.0, 1.0 + 1e-12, 1.0 - 1e-9, 1.0 + 1e-7, 1.0 - 1e-6] {
         for rule in [renyi(order), tsallis(order)] {
             let found = one_entropy(&row, rule);
-            assert!((found - exact).abs() < 1e-5, "{}: {found} for {exact}", rule.label());
+            assert!(
+                (found - exact).abs() < 1e-5,
+                "{}: {found} for {exact}",
+                rule.label()
+            );
         }
     }
     // Not by a constant answer: half a unit away they differ.
@@ -205,15 +217,44 @@ fn a_temperature_is_a_division_of_the_logits() {
     let halved: Vec<f32> = row.iter().map(|x| x / 2.0).collect();
     for (warm, plain) in [
         (EntropyRule::Shannon { temperature: 2.0 }, shannon()),
-        (EntropyRule::Renyi { alpha: 3.0, temperature: 2.0 }, renyi(3.0)),
-        (EntropyRule::Renyi { alpha: 1.01, temperature: 2.0 }, renyi(1.01)),
-        (EntropyRule::Tsallis { q: 2.0, temperature: 2.0 }, tsallis(2.0)),
-        (EntropyRule::Topk { k: 5, renormalize: false, temperature: 2.0 }, topk(5, false)),
+        (
+            EntropyRule::Renyi {
+                alpha: 3.0,
+                temperature: 2.0,
+            },
+            renyi(3.0),
+        ),
+        (
+            EntropyRule::Renyi {
+                alpha: 1.01,
+                temperature: 2.0,
+            },
+            renyi(1.01),
+        ),
+        (
+            EntropyRule::Tsallis {
+                q: 2.0,
+                temperature: 2.0,
+            },
+            tsallis(2.0),
+        ),
+        (
+            EntropyRule::Topk {
+                k: 5,
+                renormalize: false,
+                temperature: 2.0,
+            },
+            topk(5, false),
+        ),
         (EntropyRule::Min { temperature: 2.0 }, min()),
         (EntropyRule::Varentropy { temperature: 2.0 }, varentropy()),
     ] {
         let (found, exact) = (one_entropy(&row, warm), one_entropy(&halved, plain));
-        assert!((found - exact).abs() < 1e-5, "{}: {found} for {exact}", warm.label());
+        assert!(
+            (found - exact).abs() < 1e-5,
+            "{}: {found} for {exact}",
+            warm.label()
+        );
     }
 }
 
@@ -265,7 +306,9 @@ fn a_kind_alone_is_a_rule_with_its_defaults_and_a_wrong_key_is_refused() {
     assert_eq!(parse(r#"{"kind": "topk"}"#).unwrap(), topk(50, true));
     assert_eq!(parse(r#"{"kind": "min"}"#).unwrap(), min());
     assert_eq!(parse(r#"{"kind": "varentropy"}"#).unwrap(), varentropy());
-    let error = parse(r#"{"kind": "renyi", "k": 3}"#).unwrap_err().to_string();
+    let error = parse(r#"{"kind": "renyi", "k": 3}"#)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("unknown field `k`"), "{error}");
     for rule in every_kind() {
         let json = serde_json::to_string(&rule).unwrap();
@@ -279,20 +322,43 @@ fn labels_are_names_of_columns_and_tell_the_rules_apart() {
     assert_eq!(
         labels,
         [
-            "shannon", "renyi_2", "renyi_0_5", "renyi_1_05", "tsallis_2", "tsallis_3", "topk_10",
-            "topk_10_raw", "min", "varentropy"
+            "shannon",
+            "renyi_2",
+            "renyi_0_5",
+            "renyi_1_05",
+            "tsallis_2",
+            "tsallis_3",
+            "topk_10",
+            "topk_10_raw",
+            "min",
+            "varentropy"
         ]
     );
-    assert_eq!(EntropyRule::Shannon { temperature: 0.5 }.label(), "shannon_t0_5");
+    assert_eq!(
+        EntropyRule::Shannon { temperature: 0.5 }.label(),
+        "shannon_t0_5"
+    );
 }
 
 #[test]
 fn parameters_out_of_range_are_named() {
     let message = |rule: EntropyRule| rule.validate().unwrap_err().to_string();
-    assert_eq!(message(renyi(-1.0)), "entropy.alpha is -1: it must be positive and finite");
-    assert_eq!(message(tsallis(f64::NAN)), "entropy.q is NaN: it must be positive and finite");
-    assert_eq!(message(topk(0, true)), "entropy.k is 0: it must be at least 1");
+    assert_eq!(
+        message(renyi(-1.0)),
+        "entropy.alpha is -1: it must be positive and finite"
+    );
+    assert_eq!(
+        message(tsallis(f64::NAN)),
+        "entropy.q is NaN: it must be positive and finite"
+    );
+    assert_eq!(
+        message(topk(0, true)),
+        "entropy.k is 0: it must be at least 1"
+    );
     let cold = EntropyRule::Min { temperature: 0.0 };
-    assert_eq!(message(cold), "entropy.temperature is 0: it must be positive and finite");
+    assert_eq!(
+        message(cold),
+        "entropy.temperature is 0: it must be positive and finite"
+    );
     assert!(every_kind().iter().all(|rule| rule.validate().is_ok()));
 }

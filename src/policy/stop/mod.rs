@@ -32,20 +32,32 @@
 //! | `schmitt_gate` | gate shut by a high mean entropy, with hysteresis | before | gate proposed to vLLM |
 
 mod combination;
+mod defaults;
+mod gate;
+mod goodput;
 mod hazard;
+mod ladder;
 mod length;
 mod memory;
+mod range;
+mod roc;
+mod slot_test;
 mod state;
 mod threshold;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::combination::Combination;
+pub use self::gate::SchmittGate;
+pub use self::goodput::Goodput;
 pub use self::hazard::CostawareHazard;
-pub use self::length::{GammaTune, Goodput, HfHeuristic, RandomLength, SglangEma};
+pub use self::ladder::SglangEma;
+pub use self::length::{GammaTune, HfHeuristic, RandomLength};
 pub use self::memory::MemoryScope;
-pub use self::state::{RoundOutcome, SlotView, StopState};
-pub use self::threshold::{AdaEdl, ConfidenceRoc, DraftVerify, SchmittGate};
+pub use self::roc::ConfidenceRoc;
+pub use self::slot_test::SlotView;
+pub use self::state::{RoundOutcome, StopState};
+pub use self::threshold::{AdaEdl, DraftVerify};
 use crate::policy::{OutOfRange, require};
 
 /// SVIP's constant under the root: cross-entropy of drafter and verifier ≈ constant · H_q.
@@ -72,32 +84,32 @@ pub enum StopRule {
     Fixed {},
     /// H_k > θ_abs.
     Absolute {
-        #[serde(default = "one")]
+        #[serde(default = "defaults::one")]
         theta_abs: f64,
     },
     /// H_k > θ_rel · H_{k−1}, never at k = 0. So a step from 0 to 0 does not fire, and one from 0 to
     /// anything above does.
     Relative {
-        #[serde(default = "default_theta_rel")]
+        #[serde(default = "defaults::default_theta_rel")]
         theta_rel: f64,
     },
     /// Mean of the last `window_size` entropies of this draft (of fewer, if fewer exist) > θ_window.
     Window {
-        #[serde(default = "default_window_size")]
+        #[serde(default = "defaults::default_window_size")]
         window_size: usize,
-        #[serde(default = "one")]
+        #[serde(default = "defaults::one")]
         theta_window: f64,
     },
     /// H_k > θ_base + α·k.
     Adaptive {
-        #[serde(default = "one")]
+        #[serde(default = "defaults::one")]
         theta_base: f64,
-        #[serde(default = "default_slope")]
+        #[serde(default = "defaults::default_slope")]
         alpha: f64,
     },
-    /// H_k > thetas[k]; the last threshold holds for all later slots.
+    /// H_k > `thetas[k]`; the last threshold holds for all later slots.
     PositionDependent {
-        #[serde(default = "default_thetas")]
+        #[serde(default = "defaults::default_thetas")]
         thetas: Vec<f64>,
     },
     /// `any` or `all` of a list of rules.
@@ -110,36 +122,36 @@ pub enum StopRule {
     Oracle {},
     /// √(0.15·H_k) > h, that is H_k > h²/0.15.
     Svip {
-        #[serde(default = "default_svip_h")]
+        #[serde(default = "defaults::default_svip_h")]
         h: f64,
     },
     Adaedl(AdaEdl),
     DraftVerify(DraftVerify),
     /// p_k < θ. Default 0.4: `assistant_confidence_threshold` of Hugging Face transformers.
     Confidence {
-        #[serde(default = "default_confidence")]
+        #[serde(default = "defaults::default_confidence")]
         theta: f64,
     },
     ConfidenceRoc(ConfidenceRoc),
     /// max q_k < p_min. Default 0.75: `--draft-p-min` of older llama.cpp (now 0).
     PMin {
-        #[serde(default = "default_p_min")]
+        #[serde(default = "defaults::default_p_min")]
         p_min: f64,
     },
     /// max q_k < θ. Default 0.6: README of Kangaroo. Its loop tests the score of the token before, so
     /// the token of low confidence stays: order `after`.
     Kangaroo {
-        #[serde(default = "default_kangaroo")]
+        #[serde(default = "defaults::default_kangaroo")]
         theta: f64,
     },
     /// Π_{j≤k} p_j < threshold. Default 0.1, from the audit's 0.05 … 0.2.
     CumulativeProbability {
-        #[serde(default = "default_cumulative")]
+        #[serde(default = "defaults::default_cumulative")]
         threshold: f64,
     },
     /// Difference of the two largest probabilities < m. Default 0.2: ours, no source names one.
     Margin {
-        #[serde(default = "default_margin")]
+        #[serde(default = "defaults::default_margin")]
         m: f64,
     },
     HfHeuristic(HfHeuristic),
@@ -276,46 +288,5 @@ impl StopRule {
     }
 }
 
-fn one() -> f64 {
-    1.0
-}
-
-fn default_theta_rel() -> f64 {
-    1.5
-}
-
-fn default_window_size() -> usize {
-    3
-}
-
-fn default_slope() -> f64 {
-    0.1
-}
-
-fn default_thetas() -> Vec<f64> {
-    vec![1.0]
-}
-
-fn default_svip_h() -> f64 {
-    0.3
-}
-
-fn default_confidence() -> f64 {
-    0.4
-}
-
-fn default_p_min() -> f64 {
-    0.75
-}
-
-fn default_kangaroo() -> f64 {
-    0.6
-}
-
-fn default_cumulative() -> f64 {
-    0.1
-}
-
-fn default_margin() -> f64 {
-    0.2
-}
+#[cfg(test)]
+mod tests;

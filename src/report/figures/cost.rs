@@ -2,7 +2,7 @@
 
 use super::{NotShown, error_bar_note, notes};
 use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol};
-use crate::report::data::{CostCurve, SweepView};
+use crate::analysis::view::{CostCurve, SweepView};
 use crate::report::scale::Limits;
 use crate::report::style::{Dash, GREY, Look, Stroke};
 

@@ -2,7 +2,7 @@
 
 use super::NotShown;
 use crate::report::chart::{Across, Axis, Bar, Chart, Layer, LegendEntry, Panel, Symbol};
-use crate::report::data::{DraftRule, SweepView, TrialKind, TrialView};
+use crate::analysis::view::{DraftRule, SweepView, TrialKind, TrialView};
 use crate::report::scale::Limits;
 use crate::report::style::{Dash, INK, Look, Stroke};
 

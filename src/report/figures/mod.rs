@@ -10,7 +10,7 @@ mod window;
 use std::path::Path;
 
 use crate::report::chart::Chart;
-use crate::report::data::SweepView;
+use crate::analysis::view::SweepView;
 use crate::report::render::{self, FigureError, FigureFiles};
 use crate::stats::interval::Interval;
 

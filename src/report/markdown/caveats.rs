@@ -1,6 +1,6 @@
 //! What a reader must know before believing a number.
 
-use crate::report::data::{CostPoint, DraftRule, SweepView, TrialKind, TrialView, finite};
+use crate::analysis::view::{CostPoint, DraftRule, SweepView, TrialKind, TrialView, finite};
 use crate::report::number;
 
 use super::escaped;

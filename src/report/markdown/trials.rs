@@ -1,6 +1,6 @@
 //! The tables of a report: the best of each decoder entry, then every trial.
 
-use crate::report::data::{Measures, SweepView, TrialView};
+use crate::analysis::view::{Measures, SweepView, TrialView};
 use crate::report::number::{NOTHING, number, optional_interval, optional_number};
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;

@@ -1,0 +1,67 @@
+//! What a forward of m tokens costs next to one of one token, from interleaved timings.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::hardware::HardwareProfile;
+use crate::analysis::view::{CostCurve, CostPoint};
+use crate::stats::bootstrap::Bootstrap;
+use crate::stats::interval::Interval;
+use crate::stats::sample::Pairs;
+
+/// Timings of one model at one context length; repeat i of every size was taken in the same pass.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ForwardTimes {
+    pub model: String,
+    pub context_len: usize,
+    pub sizes: Vec<SizeTimes>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct SizeTimes {
+    pub n_tokens: usize,
+    pub ns: Vec<f64>,
+}
+
+impl ForwardTimes {
+    /// Mean time of a forward of one token, in nanoseconds.
+    pub fn one_token_ns(&self) -> Option<f64> {
+        let one = self.sizes.iter().find(|size| size.n_tokens == 1)?;
+        Some(one.ns.iter().sum::<f64>() / one.ns.len() as f64)
+    }
+
+    /// cost(m) / cost(1) with an interval over the repeats.
+    pub fn curve(&self, label: String, bootstrap: &Bootstrap) -> CostCurve {
+        let one = self.sizes.iter().find(|size| size.n_tokens == 1);
+        let points = self
+            .sizes
+            .iter()
+            .filter_map(|size| {
+                let pairs = Pairs::new(size.ns.clone(), one?.ns.clone()).ok()?;
+                Some(CostPoint {
+                    n_tokens: size.n_tokens,
+                    ratio: match size.n_tokens {
+                        1 => Interval::exact(1.0),
+                        _ => bootstrap.ratio_of_sums(&pairs),
+                    },
+                })
+            })
+            .collect();
+        CostCurve { label, points }
+    }
+}
+
+/// The same ratio on a named profile, at the same sizes.
+pub fn profile_curve(profile: &HardwareProfile, like: &ForwardTimes) -> CostCurve {
+    let one = profile.verify_seconds(1, like.context_len);
+    CostCurve {
+        label: profile.name.clone(),
+        points: like
+            .sizes
+            .iter()
+            .map(|size| CostPoint {
+                n_tokens: size.n_tokens,
+                ratio: Interval::exact(profile.verify_seconds(size.n_tokens, like.context_len) / one),
+            })
+            .collect(),
+    }
+}

@@ -1,0 +1,5 @@
+//! From the rows of a run to the figures of each trial.
+
+pub mod cost;
+pub mod summary;
+pub mod view;

@@ -1,0 +1,143 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Experiments on entropy-based speculative decoding and WeDLM window decoding.
+#[derive(Debug, Parser)]
+#[command(name = "wedlm-bench", version, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run every point of a sweep file and write tables, figures and a report
+    Sweep(SweepArgs),
+    /// Decode one prompt and show what was drafted, accepted, corrected and filled
+    Generate(GenerateArgs),
+    /// Log-probability and entropies of every token of a text
+    Score(ScoreArgs),
+    /// Train one of the embedded models
+    Train(TrainArgs),
+    /// Write a synthetic workload as JSONL to standard output
+    Data(DataArgs),
+    /// List the devices that this program can use
+    Devices {},
+}
+
+#[derive(Debug, Args)]
+pub struct SweepArgs {
+    /// Sweep file, such as configs/gsm8k.yaml
+    pub config: PathBuf,
+    /// Override a key: --set workload.limit=10
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Print the trials and the estimated work, run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Folder for run folders
+    #[arg(long, default_value = "results")]
+    pub out: PathBuf,
+    /// At most this many prompts
+    #[arg(long)]
+    pub limit: Option<usize>,
+    /// cpu, cuda, cuda:N or wgpu
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Continue the newest unfinished run of this sweep, if there is one
+    #[arg(long)]
+    pub resume: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct GenerateArgs {
+    /// Decoder as in a sweep file, in one line of YAML
+    #[arg(long, default_value = "{kind: speculative, stop: {kind: absolute, theta_abs: 1.0}, max_draft_len: 8}")]
+    pub decoder: String,
+    #[arg(long, default_value = "embedded:verifier")]
+    pub verifier: String,
+    #[arg(long, default_value = "embedded:drafter-10")]
+    pub drafter: String,
+    #[arg(long, default_value = "embedded:wedlm")]
+    pub window: String,
+    #[command(flatten)]
+    pub input: PromptArgs,
+    #[arg(long, default_value_t = 96)]
+    pub max_new_tokens: usize,
+    /// Do not stop at the end-of-text token
+    #[arg(long)]
+    pub ignore_eos: bool,
+    /// 0 is greedy
+    #[arg(long, default_value_t = 0.0)]
+    pub temperature: f64,
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Token ids, rounds and counts as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct PromptArgs {
+    /// Text to continue
+    #[arg(long, value_name = "TEXT")]
+    pub prompt: Option<String>,
+    /// Token ids to continue, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "ID,ID,…")]
+    pub ids: Option<Vec<u32>>,
+}
+
+#[derive(Debug, Args)]
+pub struct ScoreArgs {
+    /// Folder, embedded:NAME or hf:org/name
+    #[arg(long)]
+    pub model: String,
+    #[command(flatten)]
+    pub input: TextArgs,
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct TextArgs {
+    #[arg(long)]
+    pub text: Option<String>,
+    /// Token ids, separated by commas
+    #[arg(long, value_delimiter = ',', value_name = "ID,ID,…")]
+    pub ids: Option<Vec<u32>>,
+}
+
+#[derive(Debug, Args)]
+pub struct TrainArgs {
+    /// Training file, such as configs/train/verifier.yaml
+    pub config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct DataArgs {
+    /// synthetic:gsm8k or synthetic:gsm8k-new-templates
+    pub source: String,
+    /// Number of problems
+    #[arg(short, default_value_t = 10)]
+    pub n: usize,
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Which split; held-out problems share no question with the training ones
+    #[arg(long, value_enum, default_value_t = SplitArg::HeldOut)]
+    pub split: SplitArg,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum SplitArg {
+    Train,
+    HeldOut,
+}

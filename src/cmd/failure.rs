@@ -1,0 +1,69 @@
+//! What ends the program early, and its exit code.
+
+use crate::config::ConfigError;
+use crate::config::train::TrainSpecError;
+use crate::engine::session::EngineError;
+use crate::model::device::DeviceError;
+use crate::model::loaded::LoadError;
+use crate::model::lm::ModelError;
+use crate::model::tokenizer::TokenizerMismatch;
+use crate::record::parquet::WriteError;
+use crate::report::render::FigureError;
+use crate::train::trainer::TrainError;
+use crate::workload::WorkloadError;
+
+/// An error as the user sees it: one sentence.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    TrainSpec(#[from] TrainSpecError),
+    #[error("{0}")]
+    Usage(String),
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerMismatch),
+    #[error(transparent)]
+    Workload(#[from] WorkloadError),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    #[error(transparent)]
+    Figure(#[from] FigureError),
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    #[error("{0}")]
+    Other(String),
+    #[error("interrupted; what was measured is in {0}, and --resume continues it")]
+    Interrupted(String),
+}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        Self::Load(LoadError::Device(error))
+    }
+}
+
+impl Failure {
+    /// 2 when the command or a file that the user wrote is wrong, 130 when interrupted, else 1.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::TrainSpec(_) | Self::Usage(_) => 2,
+            Self::Interrupted(_) => 130,
+            Self::Load(_)
+            | Self::Tokenizer(_)
+            | Self::Workload(_)
+            | Self::Engine(_)
+            | Self::Model(_)
+            | Self::Write(_)
+            | Self::Figure(_)
+            | Self::Train(_)
+            | Self::Other(_) => 1,
+        }
+    }
+}

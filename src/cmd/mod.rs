@@ -1,0 +1,31 @@
+//! The verbs, one a file.
+
+pub mod calibrate;
+pub mod data;
+pub mod devices;
+pub mod failure;
+pub mod generate;
+pub mod measure;
+pub mod models;
+pub mod run_folder;
+pub mod score;
+pub mod sweep;
+pub mod train;
+
+use crate::cli::Verb;
+pub use failure::Failure;
+
+/// Runs a verb.
+///
+/// # Errors
+/// What the user is told, with its exit code.
+pub fn run(verb: Verb) -> Result<(), Failure> {
+    match verb {
+        Verb::Sweep(args) => sweep::run(&args),
+        Verb::Generate(args) => generate::run(&args),
+        Verb::Score(args) => score::run(&args),
+        Verb::Train(args) => train::run(&args),
+        Verb::Data(args) => data::run(&args),
+        Verb::Devices {} => devices::run(),
+    }
+}

@@ -1,0 +1,99 @@
+//! The models of a pair or a window decoder, loaded.
+
+use crate::cmd::Failure;
+use crate::engine::session::Models;
+use crate::model::lm::{LanguageModel, TokenId};
+use crate::model::loaded::{LoadedModel, Placement};
+use crate::model::tokenizer::{Tokenizer, TokenizerMismatch};
+
+/// Names of the models that are needed; `verifier` may be absent for a lone window decoder.
+#[derive(Debug, Clone, Default)]
+pub struct ModelNames {
+    pub verifier: Option<String>,
+    pub drafter: Option<String>,
+    pub window: Option<String>,
+}
+
+/// Models that share one tokenizer.
+#[derive(Debug)]
+pub struct LoadedModels {
+    pub verifier: Option<LoadedModel>,
+    pub drafter: Option<LoadedModel>,
+    pub window: Option<LoadedModel>,
+}
+
+impl LoadedModels {
+    /// Loads what is named and compares the tokenizers.
+    ///
+    /// # Errors
+    /// When a model cannot be loaded or two tokenizers differ.
+    pub fn open(names: &ModelNames, placement: Placement) -> Result<Self, Failure> {
+        let open = |name: &Option<String>| {
+            name.as_deref()
+                .map(|name| LoadedModel::open(name, placement))
+                .transpose()
+        };
+        let models = Self {
+            verifier: open(&names.verifier)?,
+            drafter: open(&names.drafter)?,
+            window: open(&names.window)?,
+        };
+        models.must_share_a_tokenizer()?;
+        Ok(models)
+    }
+
+    fn must_share_a_tokenizer(&self) -> Result<(), TokenizerMismatch> {
+        let loaded: Vec<_> = self.all().map(|(_, model)| model).collect();
+        loaded.windows(2).try_for_each(|pair| {
+            pair[0]
+                .tokenizer
+                .must_equal(&pair[1].tokenizer, &pair[0].name, &pair[1].name)
+        })
+    }
+
+    /// Roles and models that are loaded.
+    pub fn all(&self) -> impl Iterator<Item = (&'static str, &LoadedModel)> {
+        [
+            ("verifier", &self.verifier),
+            ("drafter", &self.drafter),
+            ("window", &self.window),
+        ]
+        .into_iter()
+        .filter_map(|(role, model)| Some((role, model.as_ref()?)))
+    }
+
+    /// The tokenizer that all share.
+    ///
+    /// # Panics
+    /// When no model is loaded.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        let (_, model) = self.all().next().expect("a model is loaded");
+        &model.tokenizer
+    }
+
+    /// End-of-text ids of all models.
+    pub fn stop_ids(&self) -> Vec<TokenId> {
+        let mut ids: Vec<TokenId> = self.all().flat_map(|(_, model)| model.eos_ids.clone()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// The window model's mask, else that of any other: it is no token of a text.
+    pub fn mask_id(&self) -> Option<TokenId> {
+        let window = self.window.as_ref().and_then(|model| model.mask_id);
+        window.or_else(|| self.all().find_map(|(_, model)| model.mask_id))
+    }
+
+    /// The models as decoders take them.
+    pub fn borrow(&mut self) -> Models<'_> {
+        fn lm(model: &mut Option<LoadedModel>) -> Option<&mut dyn LanguageModel> {
+            model.as_mut().map(|model| &mut model.lm as &mut dyn LanguageModel)
+        }
+        Models {
+            verifier: lm(&mut self.verifier),
+            drafter: lm(&mut self.drafter),
+            window: lm(&mut self.window),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The files of a run folder, from the first manifest to the report.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::analysis::summary::Summary;
+use crate::analysis::view::SweepView;
+use crate::cmd::Failure;
+use crate::record::folder::{create, write_whole};
+use crate::record::journal::Entry;
+use crate::record::manifest::{Manifest, Status};
+use crate::record::parquet::{
+    WriteError, write_generations, write_positions, write_rounds, write_trials,
+};
+use crate::report::{figures, markdown};
+use crate::stats::bootstrap::Bootstrap;
+
+/// A folder that this process writes.
+#[derive(Debug)]
+pub struct RunFolder {
+    pub path: PathBuf,
+}
+
+/// SHA-256 of a resolved sweep, in hexadecimal.
+pub fn config_hash(yaml: &str) -> String {
+    format!("{:x}", Sha256::digest(yaml))
+}
+
+impl RunFolder {
+    /// Makes a new folder with `sweep.yaml` in it.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn start(out: &Path, name: &str, yaml: &str) -> Result<Self, WriteError> {
+        let path = create(out, name)?;
+        write_whole(&path.join("sweep.yaml"), yaml.as_bytes())?;
+        Ok(Self { path })
+    }
+
+    /// The newest unfinished run of this sweep under `out`.
+    ///
+    /// # Errors
+    /// When it was started with another configuration or version.
+    pub fn unfinished(out: &Path, name: &str, hash: &str) -> Result<Option<Self>, Failure> {
+        let Ok(entries) = std::fs::read_dir(out.join(name)) else {
+            return Ok(None);
+        };
+        let mut folders: Vec<(std::time::SystemTime, PathBuf)> = entries
+            .flatten()
+            .filter_map(|entry| Some((entry.metadata().ok()?.created().ok()?, entry.path())))
+            .collect();
+        folders.sort();
+        for (_, path) in folders.into_iter().rev() {
+            let Some(manifest) = read_manifest(&path) else { continue };
+            if manifest.status == Status::Finished {
+                continue;
+            }
+            if manifest.config_hash != hash {
+                return Err(Failure::Usage(format!(
+                    "{}: was started with another configuration (see its sweep.yaml): give the same one, \
+                     or start anew without --resume",
+                    path.display()
+                )));
+            }
+            if manifest.version != crate::record::manifest::VERSION {
+                return Err(Failure::Usage(format!(
+                    "{}: was started by version {}: start anew without --resume",
+                    path.display(),
+                    manifest.version
+                )));
+            }
+            return Ok(Some(Self { path }));
+        }
+        Ok(None)
+    }
+
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), WriteError> {
+        let place = self.path.join("manifest.json");
+        let text = serde_json::to_vec_pretty(manifest).map_err(|error| WriteError::new(&place, error))?;
+        write_whole(&place, &text)
+    }
+
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_tables(&self, summary: &Summary, entries: &[Entry]) -> Result<(), WriteError> {
+        let generations: Vec<_> = entries.iter().map(|entry| entry.generation.clone()).collect();
+        let rounds: Vec<_> = entries.iter().flat_map(|entry| entry.rounds.clone()).collect();
+        let positions: Vec<_> = entries.iter().flat_map(|entry| entry.positions.clone()).collect();
+        write_trials(&self.path.join("trials.parquet"), &summary.records)?;
+        write_generations(&self.path.join("generations.parquet"), &generations)?;
+        write_rounds(&self.path.join("rounds.parquet"), &rounds)?;
+        write_positions(&self.path.join("positions.parquet"), &positions)
+    }
+
+    /// Figures and `report.md`.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn write_report(&self, view: &SweepView, bootstrap: &Bootstrap) -> Result<(), Failure> {
+        let folder = self.path.join("figures");
+        std::fs::create_dir_all(&folder).map_err(|error| WriteError::new(&folder, error))?;
+        let figures = figures::draw_all(view, &folder)?;
+        let text = markdown::report(view, &figures, "figures", bootstrap);
+        Ok(write_whole(&self.path.join("report.md"), text.as_bytes())?)
+    }
+}
+
+/// The manifest of a run folder, if it has a readable one.
+pub fn read_manifest(folder: &Path) -> Option<Manifest> {
+    let text = std::fs::read_to_string(folder.join("manifest.json")).ok()?;
+    serde_json::from_str(&text).ok()
+}

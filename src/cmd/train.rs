@@ -1,0 +1,49 @@
+//! `train`: one training file to one checkpoint.
+
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::TrainArgs;
+use crate::cmd::Failure;
+use crate::config::train::TrainSpec;
+use crate::train::trainer::{Progress, train};
+
+pub fn run(args: &TrainArgs) -> Result<(), Failure> {
+    let spec = TrainSpec::load(&args.config)?;
+    let bar = ProgressBar::new(spec.schedule.n_steps as u64).with_style(
+        ProgressStyle::with_template("{bar:30} step {pos}/{len}, {msg}, {eta} left")
+            .expect("the template is valid"),
+    );
+    let started = Instant::now();
+    let mut first_step = None;
+    let summary = train(&spec, &mut |progress: Progress| {
+        let first = *first_step.get_or_insert_with(|| {
+            bar.set_position(progress.step as u64);
+            bar.reset_eta();
+            progress.step
+        });
+        let message = format!(
+            "loss {:.4}, learning rate {:.1e}, {:.0} rows/s",
+            progress.loss, progress.learning_rate, progress.rows_per_second
+        );
+        if bar.is_hidden() {
+            let done = (progress.step - first).max(1) as f64;
+            let left = (progress.n_steps - progress.step) as f64;
+            let seconds = started.elapsed().as_secs_f64() / done * left;
+            println!("step {}/{}, {message}, {seconds:.0} s left", progress.step, progress.n_steps);
+        }
+        bar.set_message(message);
+        bar.set_position(progress.step as u64);
+    })?;
+    bar.finish_and_clear();
+    println!(
+        "{}: {} parameters, {} documents in {:.0} s, loss {:.4}",
+        spec.out.display(),
+        summary.n_parameters,
+        summary.n_documents,
+        summary.seconds,
+        summary.final_loss
+    );
+    Ok(())
+}

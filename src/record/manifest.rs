@@ -1,0 +1,78 @@
+//! What made a run: program, command, models, machine.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `manifest.json` of a run folder.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Manifest {
+    pub program: String,
+    pub version: String,
+    pub git_revision: String,
+    /// The command line as given.
+    pub command: Vec<String>,
+    pub started: String,
+    pub finished: Option<String>,
+    pub status: Status,
+    /// SHA-256 of `sweep.yaml`.
+    pub config_hash: String,
+    /// Role → name, parameters and SHA-256 of the weights.
+    pub models: BTreeMap<String, Value>,
+    pub machine: Machine,
+    pub device: String,
+    pub dtype: String,
+    pub threads: usize,
+    pub seed: u64,
+    pub n_prompts: usize,
+    pub n_trials: usize,
+    /// Time of a verifier forward over m tokens relative to one token, and the drafter's step.
+    pub costs: Option<Value>,
+    /// Clock drift: mean wall time of the baseline in the second half over the first half.
+    pub baseline_drift: Option<f64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Running,
+    Interrupted,
+    Finished,
+}
+
+/// The computer, as far as it says.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Machine {
+    pub os: String,
+    pub architecture: String,
+    pub cpu: Option<String>,
+    pub n_cores: usize,
+    /// One-minute load average at the start.
+    pub load_average: Option<f64>,
+}
+
+impl Machine {
+    pub fn here() -> Self {
+        let cpu = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
+            let line = text.lines().find(|line| line.starts_with("model name"))?;
+            Some(line.split_once(':')?.1.trim().to_string())
+        });
+        let load_average = std::fs::read_to_string("/proc/loadavg")
+            .ok()
+            .and_then(|text| text.split_whitespace().next()?.parse().ok());
+        Self {
+            os: std::env::consts::OS.to_string(),
+            architecture: std::env::consts::ARCH.to_string(),
+            cpu,
+            n_cores: std::thread::available_parallelism().map_or(1, usize::from),
+            load_average,
+        }
+    }
+}
+
+/// Version of the program.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Revision of the source that was built; `unknown` outside of a git checkout.
+pub const GIT_REVISION: &str = env!("WEDLM_BENCH_GIT_REVISION");

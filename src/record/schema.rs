@@ -1,0 +1,128 @@
+//! The rows of a run. Units are in the names; counts and durations only, ratios come later.
+
+use serde::{Deserialize, Serialize};
+
+/// One prompt decoded once by one trial.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct GenerationRecord {
+    pub trial_id: String,
+    /// Index of the prompt in the workload.
+    pub prompt: usize,
+    pub item_id: String,
+    pub category: String,
+    pub repeat: usize,
+    pub prompt_len: usize,
+    pub wall_ns: u64,
+    pub prefill_ns: u64,
+    pub draft_ns: u64,
+    pub verify_ns: u64,
+    pub policy_ns: u64,
+    pub rounds: u64,
+    pub drafted: u64,
+    pub tested: u64,
+    pub accepted: u64,
+    pub committed: u64,
+    pub filled: u64,
+    pub drafter_forwards: u64,
+    pub verifier_forwards: u64,
+    pub drafter_token_instances: u64,
+    pub token_instances: u64,
+    pub forced_mask_commits: u64,
+    /// Window decoders: committed tokens that equal the model's own next-token choice on the final
+    /// text. First repeat only.
+    pub agreed: Option<u64>,
+    /// Σ min(p, q) over the compared slots and how many there were, where recorded.
+    pub finished_by: String,
+    /// Whether the answer scores as right; none when the workload has no answer or it failed.
+    pub is_correct: Option<bool>,
+    /// First 16 hexadecimal digits of the SHA-256 of the token ids.
+    pub text_hash: String,
+    pub text: String,
+    pub error: Option<String>,
+}
+
+/// One round of a generation. Recorded for the first repeat.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RoundRecord {
+    pub trial_id: String,
+    pub prompt: usize,
+    pub round: usize,
+    /// Committed tokens before the round, the prompt included.
+    pub context_len: usize,
+    pub draft_len: usize,
+    pub tested: usize,
+    pub accepted: usize,
+    pub committed: usize,
+    pub filled: usize,
+    pub drafter_forwards: usize,
+    /// Rows fed to the model whose output counts.
+    pub n_rows: usize,
+    pub stopped_by: String,
+    pub wall_ns: u64,
+    pub draft_ns: u64,
+    pub verify_ns: u64,
+    pub policy_ns: u64,
+}
+
+/// One slot that a decoder looked at. Recorded for the first repeat.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PositionRecord {
+    pub trial_id: String,
+    pub prompt: usize,
+    pub round: usize,
+    pub slot: usize,
+    pub position: u32,
+    pub token: u32,
+    pub entropy_nats: f64,
+    pub adjusted_nats: f64,
+    pub top1: f64,
+    pub margin: f64,
+    pub outcome: String,
+}
+
+/// One distinct point of the grid with its derived figures.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct TrialRecord {
+    pub trial_id: String,
+    pub label: String,
+    /// All names under which the point stands in the sweep, joined by ` | `.
+    pub names: String,
+    pub family: String,
+    pub kind: String,
+    /// The resolved decoder as JSON.
+    pub config: String,
+    pub is_lossless: bool,
+    /// `live`: decoded here, not replayed.
+    pub mode: String,
+    /// Values of the swept axes, as JSON scalars; none where the trial does not read the axis.
+    pub axes: Vec<(String, Option<String>)>,
+    pub n_prompts: u64,
+    pub n_repeats: u64,
+    pub drafted: u64,
+    pub tested: u64,
+    pub accepted: u64,
+    pub committed: u64,
+    pub filled: u64,
+    pub rounds: u64,
+    pub drafter_forwards: u64,
+    pub verifier_forwards: u64,
+    pub token_instances: u64,
+    pub tokens_per_second: Option<f64>,
+    pub speedup: Option<f64>,
+    pub speedup_low: Option<f64>,
+    pub speedup_high: Option<f64>,
+    pub speedup_projected: Option<f64>,
+    pub acceptance_rate: Option<f64>,
+    pub acceptance_rate_low: Option<f64>,
+    pub acceptance_rate_high: Option<f64>,
+    pub acceptance_rate_tested: Option<f64>,
+    pub mean_draft_len: Option<f64>,
+    pub block_efficiency: Option<f64>,
+    pub tokens_per_forward: Option<f64>,
+    pub cache_efficiency: Option<f64>,
+    pub exact_match: Option<f64>,
+    pub exact_match_low: Option<f64>,
+    pub exact_match_high: Option<f64>,
+    pub same_text: Option<f64>,
+    pub error: Option<String>,
+}
