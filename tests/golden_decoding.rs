@@ -8,7 +8,8 @@ use serde_json::Value;
 use wedlm_bench::config::decoder::{DecoderSpec, WindowVariant};
 use wedlm_bench::engine::session::{Models, Request, decode};
 use wedlm_bench::engine::step::{DraftStop, Generation, Outcome, Round};
-use wedlm_bench::model::lm::{LanguageModel, TokenId};
+use wedlm_bench::model::burn_lm::BurnLm;
+use wedlm_bench::model::lm::{LanguageModel, Logits, ModelError, TokenId};
 use wedlm_bench::policy::select::SelectRule;
 
 #[derive(Deserialize)]
@@ -61,7 +62,7 @@ struct WindowCase {
     min_gap: f64,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct WindowConfig {
     variant: WindowVariant,
     window_size: usize,
@@ -159,46 +160,120 @@ fn speculative_difference(generation: &Generation, case: &SpeculativeCase) -> Di
         .or_else(|| differ("accepted", &counts.accepted, &case.counts.accepted))
 }
 
-#[test]
-fn window_decoding_reproduces_every_reference_step() {
-    let golden: Window = read_json("window.json");
+/// Decodes every case of a trace file with what `wrap` makes of its model.
+fn check_windows<M: LanguageModel>(file: &str, wrap: impl Fn(BurnLm) -> M) {
+    let golden: Window = read_json(file);
     let mut differences = Vec::new();
     for name in ["llama", "qwen3"] {
-        let mut model = load(name);
+        let mut model = wrap(load(name));
         let mask_id = mask_id(name);
         for case in golden.cases.iter().filter(|case| case.model == name) {
-            let spec = DecoderSpec::Window {
-                variant: case.config.variant,
-                window_size: case.config.window_size,
-                select: SelectRule::Entropy {
-                    entropy_threshold: case.config.entropy_threshold,
-                    pos_penalty: case.config.pos_penalty_factor,
-                    cap: None,
-                },
-                entropy: Default::default(),
-            };
-            let mut models = Models {
-                window: Some(&mut model as &mut dyn LanguageModel),
-                ..Models::default()
-            };
-            let request = Request {
-                prompt: &case.prompt_ids,
-                max_new_tokens: golden.max_new_tokens,
-                mask_id: Some(mask_id),
-                ..Request::default()
-            };
-            let generation = decode(&spec, &mut models, &request).unwrap();
-            let difference = match case.config.variant {
-                WindowVariant::Engine | WindowVariant::Paper => window_difference(&generation, case),
-                WindowVariant::Notebook => notebook_difference(&generation, case, golden.max_new_tokens),
-            };
-            if let Some(difference) = difference {
-                differences.push((format!("{name} {spec:?}: {difference}"), case.min_gap));
-            }
+            let difference = decode_window(&mut model, mask_id, case, golden.max_new_tokens);
+            let config = &case.config;
+            differences.extend(
+                difference.map(|text| (format!("{name} {config:?}: {text}"), case.min_gap)),
+            );
         }
     }
     assert_eq!(golden.cases.len(), 64);
     judge(differences, golden.cases.len());
+}
+
+fn decode_window(
+    model: &mut dyn LanguageModel,
+    mask_id: TokenId,
+    case: &WindowCase,
+    max_new_tokens: usize,
+) -> Difference {
+    let spec = DecoderSpec::Window {
+        variant: case.config.variant,
+        window_size: case.config.window_size,
+        select: SelectRule::Entropy {
+            entropy_threshold: case.config.entropy_threshold,
+            pos_penalty: case.config.pos_penalty_factor,
+            cap: None,
+        },
+        entropy: Default::default(),
+    };
+    let mut models = Models {
+        window: Some(model),
+        ..Models::default()
+    };
+    let request = Request {
+        prompt: &case.prompt_ids,
+        max_new_tokens,
+        mask_id: Some(mask_id),
+        ..Request::default()
+    };
+    let generation = decode(&spec, &mut models, &request).unwrap();
+    match case.config.variant {
+        WindowVariant::Engine | WindowVariant::Paper => window_difference(&generation, case),
+        WindowVariant::Notebook => notebook_difference(&generation, case, max_new_tokens),
+    }
+}
+
+#[test]
+fn window_decoding_reproduces_every_reference_step() {
+    check_windows("window-causal.json", |model| model);
+}
+
+/// The traces of `window.json` come from transformers without an attention mask, which takes every
+/// jump of the position ids for the start of another packed sequence: rows behind a jump do not see
+/// the prefix. Under that mask the same decoder gives the same steps.
+#[test]
+fn under_the_packed_mask_of_transformers_the_decoder_reproduces_its_traces_too() {
+    check_windows("window.json", Packed::new);
+}
+
+/// A model whose rows attend only to rows since the last jump of the position ids.
+struct Packed {
+    inner: BurnLm,
+    rows: Vec<(TokenId, u32)>,
+}
+
+impl Packed {
+    fn new(inner: BurnLm) -> Self {
+        Self {
+            inner,
+            rows: Vec::new(),
+        }
+    }
+}
+
+impl LanguageModel for Packed {
+    fn vocab_len(&self) -> usize {
+        self.inner.vocab_len()
+    }
+
+    fn context_len(&self) -> usize {
+        self.inner.context_len()
+    }
+
+    fn cached_len(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn forward(
+        &mut self,
+        tokens: &[TokenId],
+        positions: &[u32],
+        n_logits: usize,
+    ) -> Result<Logits, ModelError> {
+        self.rows.extend(tokens.iter().copied().zip(positions.iter().copied()));
+        let mut all = Vec::new();
+        for segment in self.rows.chunk_by(|one, next| next.1 == one.1 + 1) {
+            let (tokens, positions): (Vec<_>, Vec<_>) = segment.iter().copied().unzip();
+            self.inner.truncate(0);
+            let logits = self.inner.forward(&tokens, &positions, tokens.len())?;
+            all.extend(logits.rows().flatten().copied());
+        }
+        let first = all.len() - n_logits * self.vocab_len();
+        Ok(Logits::new(all.split_off(first), self.vocab_len()))
+    }
+
+    fn truncate(&mut self, len: usize) {
+        self.rows.truncate(len);
+    }
 }
 
 fn filled(round: &Round) -> Vec<(u32, TokenId)> {

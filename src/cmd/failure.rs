@@ -54,7 +54,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Config(_) | Self::TrainSpec(_) | Self::Usage(_) => 2,
-            Self::Interrupted(_) => 130,
+            Self::Interrupted(_) | Self::Train(TrainError::Interrupted { .. }) => 130,
             Self::Load(_)
             | Self::Tokenizer(_)
             | Self::Workload(_)

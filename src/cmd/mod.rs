@@ -5,6 +5,7 @@ pub mod data;
 pub mod devices;
 pub mod failure;
 pub mod generate;
+pub mod interrupt;
 pub mod measure;
 pub mod models;
 pub mod run_folder;

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -14,6 +13,7 @@ use crate::analysis::view::SweepView;
 use crate::cli::SweepArgs;
 use crate::cmd::Failure;
 use crate::cmd::calibrate::forward_times;
+use crate::cmd::interrupt::on_interrupt;
 use crate::cmd::measure::{Prompt, Settings, measure};
 use crate::cmd::models::{LoadedModels, ModelNames};
 use crate::cmd::run_folder::{RunFolder, config_hash};
@@ -300,15 +300,6 @@ fn progress_bar(n: usize, done: usize) -> ProgressBar {
     bar.set_position(done as u64);
     bar.reset_eta();
     bar
-}
-
-/// A flag that Ctrl-C (or a polite kill) sets; the generation in flight is finished.
-fn on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let set = Arc::clone(&flag);
-    ctrlc::set_handler(move || set.store(true, Ordering::Relaxed))
-        .map_err(|error| Failure::Other(format!("Ctrl-C cannot be caught: {error}")))?;
-    Ok(flag)
 }
 
 /// Mean wall time of the baseline in the second half of its generations over the first half.

@@ -1,11 +1,14 @@
 //! `train`: one training file to one checkpoint.
 
+use std::ops::ControlFlow;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::TrainArgs;
 use crate::cmd::Failure;
+use crate::cmd::interrupt::on_interrupt;
 use crate::config::train::TrainSpec;
 use crate::train::trainer::{Progress, train};
 
@@ -16,6 +19,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
             .expect("the template is valid"),
     );
     let started = Instant::now();
+    let stop = on_interrupt()?;
     let mut first_step = None;
     let summary = train(&spec, &mut |progress: Progress| {
         let first = *first_step.get_or_insert_with(|| {
@@ -35,6 +39,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         }
         bar.set_message(message);
         bar.set_position(progress.step as u64);
+        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     bar.finish_and_clear();
     println!(

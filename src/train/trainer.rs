@@ -1,6 +1,7 @@
 //! The training loop: batches, gradients on several threads, AdamW, checkpoints.
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -40,6 +41,8 @@ pub enum TrainError {
     Text(String),
     #[error("the loss is {loss} at step {step}: lower schedule.learning_rate")]
     Diverged { step: usize, loss: f32 },
+    #[error("interrupted at step {step}; the same command continues from there")]
+    Interrupted { step: usize },
     #[error("{}: holds a run of another configuration; remove the folder to start anew", place.display())]
     OtherRun { place: PathBuf },
 }
@@ -92,13 +95,14 @@ struct State {
 /// Steps between two reports.
 const REPORT_EVERY: usize = 20;
 
-/// Runs a training file to its end, or resumes it from `OUT/checkpoint`.
+/// Runs a training file to its end, or resumes it from `OUT/checkpoint`. `report` is called every
+/// few steps and at every checkpoint; when it breaks, the run is saved and ends.
 ///
 /// # Errors
 /// See [`TrainError`].
 pub fn train(
     spec: &TrainSpec,
-    report: &mut dyn FnMut(Progress),
+    report: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<TrainSummary, TrainError> {
     let mut run = Run::open(spec)?;
     let tokenizer = run.tokenizer.clone();
@@ -119,15 +123,21 @@ pub fn train(
         run.state.n_rows += n_rows;
         run.state.seconds += started.elapsed().as_secs_f64();
         since_report.add(loss, n_rows, started.elapsed());
-        if run.state.step.is_multiple_of(REPORT_EVERY) || run.state.step == spec.schedule.n_steps {
-            run.state.recent_loss = since_report.loss();
-            report(since_report.progress(spec, run.state.step));
-            since_report = Meter::default();
+        let is_checkpoint = run.state.step.is_multiple_of(spec.schedule.checkpoint_every)
+            || run.state.step == spec.schedule.n_steps;
+        if !is_checkpoint && !run.state.step.is_multiple_of(REPORT_EVERY) {
+            continue;
         }
-        if run.state.step.is_multiple_of(spec.schedule.checkpoint_every)
-            || run.state.step == spec.schedule.n_steps
-        {
+        run.state.recent_loss = since_report.loss();
+        let flow = report(since_report.progress(spec, run.state.step));
+        since_report = Meter::default();
+        if is_checkpoint || flow.is_break() {
             run.save()?;
+        }
+        if flow.is_break() {
+            return Err(TrainError::Interrupted {
+                step: run.state.step,
+            });
         }
     }
     run.finish()
