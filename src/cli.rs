@@ -55,7 +55,10 @@ pub struct SweepArgs {
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
     /// Decoder as in a sweep file, in one line of YAML
-    #[arg(long, default_value = "{kind: speculative, stop: {kind: absolute, theta_abs: 1.0}, max_draft_len: 8}")]
+    #[arg(
+        long,
+        default_value = "{kind: speculative, stop: {kind: absolute, theta_abs: 1.0}, max_draft_len: 8}"
+    )]
     pub decoder: String,
     #[arg(long, default_value = "embedded:verifier")]
     pub verifier: String,

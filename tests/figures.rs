@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use wedlm_bench::report::chart::{Chart, Layer, Symbol};
 use wedlm_bench::analysis::view::{SweepView, TrialKind, TrialView};
+use wedlm_bench::report::chart::{Chart, Layer, Symbol};
 use wedlm_bench::report::figures::{FigureKind, draw_all};
 use wedlm_bench::report::render;
 use wedlm_bench::stats::interval::{Confidence, Interval};

@@ -95,8 +95,8 @@ fn differ<T: PartialEq + std::fmt::Debug>(what: &str, got: &T, expected: &T) -> 
 }
 
 fn far(what: &str, got: &[f64], expected: &[f64]) -> Difference {
-    let close = got.len() == expected.len()
-        && got.iter().zip(expected).all(|(a, b)| (a - b).abs() < TIE);
+    let close =
+        got.len() == expected.len() && got.iter().zip(expected).all(|(a, b)| (a - b).abs() < TIE);
     (!close).then(|| format!("{what}: {got:?}, expected {expected:?}"))
 }
 
@@ -104,7 +104,10 @@ fn far(what: &str, got: &[f64], expected: &[f64]) -> Difference {
 fn judge(differences: Vec<(String, f64)>, n_cases: usize) {
     let (ties, errors): (Vec<_>, Vec<_>) = differences.into_iter().partition(|(_, gap)| *gap < TIE);
     assert!(errors.is_empty(), "{errors:#?}");
-    assert!(ties.len() * 10 <= n_cases, "too many ties to be ties: {ties:#?}");
+    assert!(
+        ties.len() * 10 <= n_cases,
+        "too many ties to be ties: {ties:#?}"
+    );
 }
 
 #[test]
@@ -151,13 +154,30 @@ fn speculative_difference(generation: &Generation, case: &SpeculativeCase) -> Di
             .map(|difference| format!("round {index}: {difference}"))
     };
     let counts = &generation.counts;
-    (generation.rounds.iter().zip(&case.rounds).enumerate().find_map(round))
-        .or_else(|| differ("output", &generation.ids, &case.output))
-        .or_else(|| differ("rounds", &generation.rounds.len(), &case.rounds.len()))
-        .or_else(|| differ("drafter forwards", &counts.drafter_forwards, &case.counts.drafter_forwards))
-        .or_else(|| differ("verifier forwards", &counts.verifier_forwards, &case.counts.verifier_forwards))
-        .or_else(|| differ("drafted", &counts.drafted, &case.counts.drafted))
-        .or_else(|| differ("accepted", &counts.accepted, &case.counts.accepted))
+    (generation
+        .rounds
+        .iter()
+        .zip(&case.rounds)
+        .enumerate()
+        .find_map(round))
+    .or_else(|| differ("output", &generation.ids, &case.output))
+    .or_else(|| differ("rounds", &generation.rounds.len(), &case.rounds.len()))
+    .or_else(|| {
+        differ(
+            "drafter forwards",
+            &counts.drafter_forwards,
+            &case.counts.drafter_forwards,
+        )
+    })
+    .or_else(|| {
+        differ(
+            "verifier forwards",
+            &counts.verifier_forwards,
+            &case.counts.verifier_forwards,
+        )
+    })
+    .or_else(|| differ("drafted", &counts.drafted, &case.counts.drafted))
+    .or_else(|| differ("accepted", &counts.accepted, &case.counts.accepted))
 }
 
 /// Decodes every case of a trace file with what `wrap` makes of its model.
@@ -259,7 +279,8 @@ impl LanguageModel for Packed {
         positions: &[u32],
         n_logits: usize,
     ) -> Result<Logits, ModelError> {
-        self.rows.extend(tokens.iter().copied().zip(positions.iter().copied()));
+        self.rows
+            .extend(tokens.iter().copied().zip(positions.iter().copied()));
         let mut all = Vec::new();
         for segment in self.rows.chunk_by(|one, next| next.1 == one.1 + 1) {
             let (tokens, positions): (Vec<_>, Vec<_>) = segment.iter().copied().unzip();
@@ -301,25 +322,46 @@ fn window_difference(generation: &Generation, case: &WindowCase) -> Difference {
             .map(|difference| format!("step {index}: {difference}"))
     };
     let counts = &generation.counts;
-    (generation.rounds.iter().zip(&case.steps).enumerate().find_map(step))
-        .or_else(|| differ("output", &generation.ids, &case.output))
-        .or_else(|| differ("forwards", &counts.verifier_forwards, &case.counts.forwards))
-        .or_else(|| differ("token instances", &Some(counts.token_instances), &case.counts.token_instances))
+    (generation
+        .rounds
+        .iter()
+        .zip(&case.steps)
+        .enumerate()
+        .find_map(step))
+    .or_else(|| differ("output", &generation.ids, &case.output))
+    .or_else(|| differ("forwards", &counts.verifier_forwards, &case.counts.forwards))
+    .or_else(|| {
+        differ(
+            "token instances",
+            &Some(counts.token_instances),
+            &case.counts.token_instances,
+        )
+    })
 }
 
 /// The reference lets the last commit run past the budget; ours ends there.
 fn notebook_difference(generation: &Generation, case: &WindowCase, budget: usize) -> Difference {
     let step = |(index, (got, expected)): (usize, (&Round, &ReferenceStep))| {
-        let committed = expected.committed[..got.committed.len().min(expected.committed.len())].to_vec();
+        let committed =
+            expected.committed[..got.committed.len().min(expected.committed.len())].to_vec();
         differ("committed", &got.committed, &committed)
             .or_else(|| decisions_differ(got, expected))
             .map(|difference| format!("step {index}: {difference}"))
     };
     let counts = &generation.counts;
-    (generation.rounds.iter().zip(&case.steps).enumerate().find_map(step))
-        .or_else(|| differ("output", &generation.ids, &case.output[..budget].to_vec()))
-        .or_else(|| differ("forwards", &counts.verifier_forwards, &case.counts.forwards))
-        .or_else(|| {
-            differ("forced masks", &Some(counts.forced_mask_commits), &case.counts.forced_mask_commits)
-        })
+    (generation
+        .rounds
+        .iter()
+        .zip(&case.steps)
+        .enumerate()
+        .find_map(step))
+    .or_else(|| differ("output", &generation.ids, &case.output[..budget].to_vec()))
+    .or_else(|| differ("forwards", &counts.verifier_forwards, &case.counts.forwards))
+    .or_else(|| {
+        differ(
+            "forced masks",
+            &Some(counts.forced_mask_commits),
+            &case.counts.forced_mask_commits,
+        )
+    })
 }

@@ -63,7 +63,11 @@ fn logits_equal_the_reference_in_one_piece_and_token_by_token() {
             for piece in [usize::MAX, 1, 3] {
                 let rows = rows(&mut model, &prompt.ids, piece.min(prompt.ids.len()));
                 let error = largest_difference(&rows, &prompt.logits);
-                assert!(error < 2e-3, "{family} {:?} piece {piece}: {error}", prompt.text);
+                assert!(
+                    error < 2e-3,
+                    "{family} {:?} piece {piece}: {error}",
+                    prompt.text
+                );
             }
         }
     }
@@ -73,9 +77,28 @@ fn logits_equal_the_reference_in_one_piece_and_token_by_token() {
 fn log_probabilities_and_entropies_equal_the_reference() {
     let rules = [
         ("shannon", EntropyRule::default()),
-        ("renyi_2", EntropyRule::Renyi { alpha: 2.0, temperature: 1.0 }),
-        ("tsallis_2", EntropyRule::Tsallis { q: 2.0, temperature: 1.0 }),
-        ("topk_10", EntropyRule::Topk { k: 10, renormalize: true, temperature: 1.0 }),
+        (
+            "renyi_2",
+            EntropyRule::Renyi {
+                alpha: 2.0,
+                temperature: 1.0,
+            },
+        ),
+        (
+            "tsallis_2",
+            EntropyRule::Tsallis {
+                q: 2.0,
+                temperature: 1.0,
+            },
+        ),
+        (
+            "topk_10",
+            EntropyRule::Topk {
+                k: 10,
+                renormalize: true,
+                temperature: 1.0,
+            },
+        ),
         ("min", EntropyRule::Min { temperature: 1.0 }),
     ];
     let kinds = rules.map(|(_, rule)| rule);
@@ -88,11 +111,17 @@ fn log_probabilities_and_entropies_equal_the_reference() {
                 let stats = RowStats::read(row, &kinds);
                 for ((name, _), value) in rules.iter().zip(&stats.entropies) {
                     let expected = prompt.entropies[index][*name];
-                    assert!((value - expected).abs() < 1e-3, "{family} {name}: {value} {expected}");
+                    assert!(
+                        (value - expected).abs() < 1e-3,
+                        "{family} {name}: {value} {expected}"
+                    );
                 }
                 if let Some(&next) = prompt.ids.get(index + 1) {
                     let logprob = f64::from(row[next as usize]) - stats.log_normalizer;
-                    assert!((logprob - prompt.logprobs[index]).abs() < 1e-3, "{family}: {logprob}");
+                    assert!(
+                        (logprob - prompt.logprobs[index]).abs() < 1e-3,
+                        "{family}: {logprob}"
+                    );
                 }
             }
         }
@@ -116,7 +145,11 @@ fn the_greedy_continuation_equals_the_reference_with_and_without_a_cache() {
                     let new = positions(start..ids.len());
                     let logits = model.forward(&ids[start..], &new, 1).unwrap();
                     let token = greedy(logits.last(), None);
-                    assert_eq!(token, expected, "{family} {:?} cached {cached}", prompt.text);
+                    assert_eq!(
+                        token, expected,
+                        "{family} {:?} cached {cached}",
+                        prompt.text
+                    );
                     ids.push(token);
                 }
             }
@@ -150,8 +183,14 @@ fn a_full_cache_is_a_clear_error_and_leaves_the_cache_as_it_was() {
     let mut model = load("llama");
     let ids = vec![5; 510];
     model.forward(&ids, &positions(0..510), 0).unwrap();
-    let error = model.forward(&[1, 2, 3], &[510, 511, 512], 1).unwrap_err().to_string();
-    assert!(error.contains("510 cached + 3 new tokens exceed the context length of 512"), "{error}");
+    let error = model
+        .forward(&[1, 2, 3], &[510, 511, 512], 1)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("510 cached + 3 new tokens exceed the context length of 512"),
+        "{error}"
+    );
     assert_eq!(model.cached_len(), 510);
     model.forward(&[1, 2], &[510, 511], 1).unwrap();
 }

@@ -30,10 +30,18 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// Lines of code of a folder of `src`, with their file; tests and comments left out.
 fn lines(folder: &str) -> Vec<(PathBuf, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(folder);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src")
+        .join(folder);
     sources(&root)
         .into_iter()
-        .filter(|path| !path.file_name().unwrap().to_string_lossy().contains("tests"))
+        .filter(|path| {
+            !path
+                .file_name()
+                .unwrap()
+                .to_string_lossy()
+                .contains("tests")
+        })
         .flat_map(|path| {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]").next().unwrap().to_string();
@@ -56,7 +64,10 @@ fn uses(line: &str, module: &str) -> bool {
 fn leaves_use_no_stage() {
     for leaf in LEAVES {
         for (path, line) in lines(leaf) {
-            let stage = STAGES.iter().chain(&["cmd", "cli", "train"]).find(|stage| uses(&line, stage));
+            let stage = STAGES
+                .iter()
+                .chain(&["cmd", "cli", "train"])
+                .find(|stage| uses(&line, stage));
             assert!(stage.is_none(), "{}: {line}", path.display());
         }
     }
@@ -66,7 +77,10 @@ fn leaves_use_no_stage() {
 fn stages_use_only_stages_before_them() {
     for (place, stage) in STAGES.iter().enumerate() {
         for (path, line) in lines(stage) {
-            let later = STAGES[place + 1..].iter().chain(&["cmd", "cli", "train"]).find(|later| uses(&line, later));
+            let later = STAGES[place + 1..]
+                .iter()
+                .chain(&["cmd", "cli", "train"])
+                .find(|later| uses(&line, later));
             assert!(later.is_none(), "{}: {line}", path.display());
         }
     }
@@ -76,9 +90,15 @@ fn stages_use_only_stages_before_them() {
 fn policy_and_stats_see_no_tensor_clock_or_file() {
     for folder in ["policy", "stats"] {
         for (path, line) in lines(folder) {
-            let impure = ["std::fs", "std::time", "burn::", "rand::rng()", "thread_rng"]
-                .iter()
-                .find(|word| line.contains(**word));
+            let impure = [
+                "std::fs",
+                "std::time",
+                "burn::",
+                "rand::rng()",
+                "thread_rng",
+            ]
+            .iter()
+            .find(|word| line.contains(**word));
             assert!(impure.is_none(), "{}: {line}", path.display());
         }
     }
@@ -87,12 +107,19 @@ fn policy_and_stats_see_no_tensor_clock_or_file() {
 #[test]
 fn each_library_stays_in_its_folders() {
     let folders = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
-    for folder in folders.map(|entry| entry.unwrap()).filter(|entry| entry.path().is_dir()) {
+    for folder in folders
+        .map(|entry| entry.unwrap())
+        .filter(|entry| entry.path().is_dir())
+    {
         let folder = folder.file_name().to_string_lossy().into_owned();
         for (path, line) in lines(&folder) {
             for (library, allowed) in LIBRARIES {
                 let imports = line.contains(&format!("{library}::"));
-                assert!(!imports || allowed.contains(&folder.as_str()), "{}: {line}", path.display());
+                assert!(
+                    !imports || allowed.contains(&folder.as_str()),
+                    "{}: {line}",
+                    path.display()
+                );
             }
         }
     }

@@ -42,8 +42,14 @@ fn architecture() -> Architecture {
 
 fn documents() -> Vec<Document> {
     vec![
-        Document { ids: vec![5, 9, 3, 17, 22, 8, 4, 11], prompt_len: 3 },
-        Document { ids: vec![6, 2, 19, 20, 7], prompt_len: 2 },
+        Document {
+            ids: vec![5, 9, 3, 17, 22, 8, 4, 11],
+            prompt_len: 3,
+        },
+        Document {
+            ids: vec![6, 2, 19, 20, 7],
+            prompt_len: 2,
+        },
     ]
 }
 
@@ -83,8 +89,12 @@ struct Gradients<'a> {
 
 impl ModuleVisitor for Gradients<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let gradient = self.gradients.get::<D>(param.id).expect("every weight has a gradient");
-        self.values.push(gradient.into_data().try_into_vec::<f32>().unwrap());
+        let gradient = self
+            .gradients
+            .get::<D>(param.id)
+            .expect("every weight has a gradient");
+        self.values
+            .push(gradient.into_data().try_into_vec::<f32>().unwrap());
     }
 }
 
@@ -93,31 +103,51 @@ fn gradients_equal_finite_differences_for_both_objectives() {
     let arch = architecture();
     let objectives = [
         ObjectiveSpec::Autoregressive { prompt_weight: 0.3 },
-        ObjectiveSpec::Wedlm { block_len: 4, n_end_tokens: 2, autoregressive_weight: 1.0 },
+        ObjectiveSpec::Wedlm {
+            block_len: 4,
+            n_end_tokens: 2,
+            autoregressive_weight: 1.0,
+        },
     ];
     for objective in objectives {
         let device = Device::flex().autodiff();
-        let batch = objective::batch(objective, &documents(), SPECIAL, &mut ChaCha8Rng::seed_from_u64(5));
+        let batch = objective::batch(
+            objective,
+            &documents(),
+            SPECIAL,
+            &mut ChaCha8Rng::seed_from_u64(5),
+        );
         let model = random_transformer(&arch, 3, &device);
         // Weights of deviation 0.02 give gradients too small to difference in f32; 10 × them.
         let model = enlarge(model);
         let loss = batch_loss(&model, &arch, &batch, &device);
         let gradients = burn::optim::GradientsParams::from_grads(loss.backward(), &model);
-        let mut visitor = Gradients { gradients: &gradients, values: Vec::new() };
+        let mut visitor = Gradients {
+            gradients: &gradients,
+            values: Vec::new(),
+        };
         model.visit(&mut visitor);
         let plain = Device::flex();
         let at = |target: usize, element: usize, by: f32| -> f64 {
-            let mut nudge = Nudge { target, seen: 0, element, by };
+            let mut nudge = Nudge {
+                target,
+                seen: 0,
+                element,
+                by,
+            };
             let nudged = model.valid().map(&mut nudge);
             f64::from(batch_loss(&nudged, &arch, &batch, &plain).into_scalar::<f32>())
         };
         let mut n_checked = 0;
         for (target, gradient) in visitor.values.iter().enumerate() {
             // The element with the largest gradient, and another one.
-            let largest = (0..gradient.len()).max_by(|&a, &b| gradient[a].abs().total_cmp(&gradient[b].abs())).unwrap();
+            let largest = (0..gradient.len())
+                .max_by(|&a, &b| gradient[a].abs().total_cmp(&gradient[b].abs()))
+                .unwrap();
             for element in [largest, gradient.len() / 3] {
                 let step = 2e-3;
-                let numeric = (at(target, element, step) - at(target, element, -step)) / (2.0 * f64::from(step));
+                let numeric = (at(target, element, step) - at(target, element, -step))
+                    / (2.0 * f64::from(step));
                 let exact = f64::from(gradient[element]);
                 let error = (numeric - exact).abs();
                 assert!(
@@ -128,7 +158,10 @@ fn gradients_equal_finite_differences_for_both_objectives() {
             }
         }
         assert_eq!(n_checked, 2 * visitor.values.len());
-        assert!(visitor.values.len() >= 2 + 2 * 8, "embedding, final norm, eight tensors a layer");
+        assert!(
+            visitor.values.len() >= 2 + 2 * 8,
+            "embedding, final norm, eight tensors a layer"
+        );
     }
 }
 
@@ -177,9 +210,16 @@ fn a_resumed_training_ends_with_the_weights_of_an_unbroken_one() {
     let mut steps = Vec::new();
     let interruption = train(&broken, &mut |progress| {
         steps.push(progress.step);
-        if progress.step == 4 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if progress.step == 4 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     });
-    assert!(matches!(interruption, Err(TrainError::Interrupted { step: 4 })));
+    assert!(matches!(
+        interruption,
+        Err(TrainError::Interrupted { step: 4 })
+    ));
     train(&broken, &mut |progress| {
         steps.push(progress.step);
         ControlFlow::Continue(())
@@ -217,6 +257,8 @@ fn a_training_folder_of_another_configuration_is_refused() {
     let mut spec = spec(&folder.path().join("model"), "");
     train(&spec, &mut |_| ControlFlow::Continue(())).unwrap();
     spec.seed = 4;
-    let error = train(&spec, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string();
+    let error = train(&spec, &mut |_| ControlFlow::Continue(()))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("another configuration"), "{error}");
 }

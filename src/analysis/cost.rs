@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::hardware::HardwareProfile;
 use crate::analysis::view::{CostCurve, CostPoint};
+use crate::config::hardware::HardwareProfile;
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;
 use crate::stats::sample::Pairs;
@@ -60,7 +60,9 @@ pub fn profile_curve(profile: &HardwareProfile, like: &ForwardTimes) -> CostCurv
             .iter()
             .map(|size| CostPoint {
                 n_tokens: size.n_tokens,
-                ratio: Interval::exact(profile.verify_seconds(size.n_tokens, like.context_len) / one),
+                ratio: Interval::exact(
+                    profile.verify_seconds(size.n_tokens, like.context_len) / one,
+                ),
             })
             .collect(),
     }

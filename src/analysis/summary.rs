@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
 use crate::config::decoder::DecoderSpec;
 use crate::config::hardware::HardwareProfile;
 use crate::plan::{Trial, reads_entropy};
 use crate::policy::stop::StopRule;
 use crate::record::journal::Entry;
 use crate::record::schema::{GenerationRecord, RoundRecord, TrialRecord};
-use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::{Confidence, Interval};
 use crate::stats::proportion::wilson;
@@ -105,12 +105,18 @@ fn draft_rule(stop: &StopRule) -> DraftRule {
 }
 
 fn measured<'a>(entries: &[&'a Entry]) -> Result<Measured<'a>, String> {
-    if let Some(error) = entries.iter().find_map(|entry| entry.generation.error.clone()) {
+    if let Some(error) = entries
+        .iter()
+        .find_map(|entry| entry.generation.error.clone())
+    {
         return Err(error);
     }
     let mut by_prompt: BTreeMap<usize, Vec<&Entry>> = BTreeMap::new();
     for &entry in entries {
-        by_prompt.entry(entry.generation.prompt).or_default().push(entry);
+        by_prompt
+            .entry(entry.generation.prompt)
+            .or_default()
+            .push(entry);
     }
     if by_prompt.is_empty() {
         return Err("not run".to_string());
@@ -122,8 +128,13 @@ fn measured<'a>(entries: &[&'a Entry]) -> Result<Measured<'a>, String> {
         n_repeats: by_prompt.values().map(Vec::len).max().unwrap_or(0),
     };
     for repeats in by_prompt.values() {
-        let times = repeats.iter().map(|entry| entry.generation.wall_ns as f64).collect();
-        measured.prompt_ns.push(Sample::new(times).map_or(f64::NAN, |sample| sample.median()));
+        let times = repeats
+            .iter()
+            .map(|entry| entry.generation.wall_ns as f64)
+            .collect();
+        measured
+            .prompt_ns
+            .push(Sample::new(times).map_or(f64::NAN, |sample| sample.median()));
         if let Some(first) = repeats.iter().min_by_key(|entry| entry.generation.repeat) {
             measured.first.push(&first.generation);
             measured.rounds.extend(&first.rounds);
@@ -157,7 +168,10 @@ fn ratio_interval(
     Some(bootstrap.ratio_of_sums(&pairs))
 }
 
-fn share(rows: &[&GenerationRecord], holds: impl Fn(&GenerationRecord) -> Option<bool>) -> Option<Interval> {
+fn share(
+    rows: &[&GenerationRecord],
+    holds: impl Fn(&GenerationRecord) -> Option<bool>,
+) -> Option<Interval> {
     let answers: Vec<bool> = rows.iter().filter_map(|row| holds(row)).collect();
     let right = answers.iter().filter(|answer| **answer).count() as u64;
     wilson(right, answers.len() as u64, Confidence::P95)
@@ -174,7 +188,13 @@ fn measures(
     let forwards = sum(rows, |row| row.verifier_forwards);
     let is_window = sum(rows, |row| row.filled) > 0;
     let texts: HashMap<usize, &str> = baseline
-        .map(|baseline| baseline.first.iter().map(|row| (row.prompt, row.text_hash.as_str())).collect())
+        .map(|baseline| {
+            baseline
+                .first
+                .iter()
+                .map(|row| (row.prompt, row.text_hash.as_str()))
+                .collect()
+        })
         .unwrap_or_default();
     Measures {
         speedup: baseline.and_then(|baseline| speedup(own, baseline, bootstrap)),
@@ -184,9 +204,17 @@ fn measures(
         }),
         tokens_per_second: committed as f64 / (own.prompt_ns.iter().sum::<f64>() / 1e9),
         acceptance_rate: if is_window {
-            let known: Vec<&GenerationRecord> =
-                rows.iter().copied().filter(|row| row.agreed.is_some()).collect();
-            ratio_interval(&known, bootstrap, |row| row.agreed.unwrap_or(0), |row| row.committed)
+            let known: Vec<&GenerationRecord> = rows
+                .iter()
+                .copied()
+                .filter(|row| row.agreed.is_some())
+                .collect();
+            ratio_interval(
+                &known,
+                bootstrap,
+                |row| row.agreed.unwrap_or(0),
+                |row| row.committed,
+            )
         } else {
             ratio_interval(rows, bootstrap, |row| row.accepted, |row| row.drafted)
         },
@@ -196,7 +224,14 @@ fn measures(
         accepted: sum(rows, |row| row.accepted),
         committed,
         filled_per_forward: is_window
-            .then(|| ratio_interval(rows, bootstrap, |row| row.filled, |row| row.verifier_forwards))
+            .then(|| {
+                ratio_interval(
+                    rows,
+                    bootstrap,
+                    |row| row.filled,
+                    |row| row.verifier_forwards,
+                )
+            })
             .flatten(),
         exact_match: share(rows, |row| row.is_correct),
         same_text: share(rows, |row| {

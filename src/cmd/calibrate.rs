@@ -15,10 +15,15 @@ const N_REPEATS: usize = 25;
 ///
 /// # Errors
 /// Those of the model.
-pub fn forward_times(model: &mut LoadedModel, context_len: usize) -> Result<ForwardTimes, ModelError> {
+pub fn forward_times(
+    model: &mut LoadedModel,
+    context_len: usize,
+) -> Result<ForwardTimes, ModelError> {
     let lm = &mut model.lm;
     let largest = SIZES[SIZES.len() - 1];
-    let context_len = context_len.min(lm.context_len().saturating_sub(largest)).max(1);
+    let context_len = context_len
+        .min(lm.context_len().saturating_sub(largest))
+        .max(1);
     // Any token does: the time of a forward does not depend on it.
     let token: TokenId = model.eos_ids.first().copied().unwrap_or(0);
     lm.truncate(0);
@@ -37,7 +42,11 @@ pub fn forward_times(model: &mut LoadedModel, context_len: usize) -> Result<Forw
         for size in &mut sizes {
             let end = context_len + size.n_tokens;
             let started = Instant::now();
-            lm.forward(&tokens[context_len..end], &positions[context_len..end], size.n_tokens)?;
+            lm.forward(
+                &tokens[context_len..end],
+                &positions[context_len..end],
+                size.n_tokens,
+            )?;
             if repeat >= N_WARMUP {
                 size.ns.push(started.elapsed().as_nanos() as f64);
             }

@@ -23,7 +23,8 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
     for problem in ProblemStream::new(split, args.seed).take(args.n) {
-        let line = serde_json::to_string(&problem).map_err(|error| Failure::Other(error.to_string()))?;
+        let line =
+            serde_json::to_string(&problem).map_err(|error| Failure::Other(error.to_string()))?;
         match writeln!(out, "{line}") {
             Ok(()) => {}
             // The reader has seen enough, as `head` does.

@@ -19,14 +19,20 @@ use crate::policy::sample::Sampling;
 
 pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     let decoder: DecoderSpec = load::parse("--decoder", &args.decoder, &[])?;
-    decoder.check().map_err(|fault| Failure::Config(fault.in_file("--decoder")))?;
+    decoder
+        .check()
+        .map_err(|fault| Failure::Config(fault.in_file("--decoder")))?;
     let mut models = open_models(args, &decoder)?;
     let prompt = match (&args.input.prompt, &args.input.ids) {
         (Some(text), _) => models.tokenizer().encode(text).map_err(Failure::Other)?,
         (None, Some(ids)) => ids.clone(),
         (None, None) => Vec::new(),
     };
-    let stop_ids = if args.ignore_eos { Vec::new() } else { models.stop_ids() };
+    let stop_ids = if args.ignore_eos {
+        Vec::new()
+    } else {
+        models.stop_ids()
+    };
     let request = Request {
         prompt: &prompt,
         max_new_tokens: args.max_new_tokens,
@@ -62,7 +68,10 @@ fn open_models(args: &GenerateArgs, decoder: &DecoderSpec) -> Result<LoadedModel
         DecoderSpec::Autoregressive {} | DecoderSpec::Speculative { .. } => 0,
     };
     let placement = Placement {
-        device: args.device.parse().map_err(|error| Failure::Usage(format!("--device: {error}")))?,
+        device: args
+            .device
+            .parse()
+            .map_err(|error| Failure::Usage(format!("--device: {error}")))?,
         dtype: Dtype::F32,
         context_len: prompt_len
             .saturating_add(args.max_new_tokens)
@@ -105,7 +114,11 @@ fn filled(round: &Round) -> Vec<(u32, TokenId)> {
 
 /// The text coloured by where each token came from, then every round.
 fn show(tokenizer: &Tokenizer, prompt: &[TokenId], generation: &Generation) {
-    let (accepted, own, window) = (Style::new().green(), Style::new().yellow().bold(), Style::new().cyan());
+    let (accepted, own, window) = (
+        Style::new().green(),
+        Style::new().yellow().bold(),
+        Style::new().cyan(),
+    );
     let mut text = String::new();
     for round in &generation.rounds {
         for (index, &token) in round.committed.iter().enumerate() {
@@ -159,6 +172,10 @@ fn describe(tokenizer: &Tokenizer, round: &Round) -> String {
         "fed {} rows · committed {} · filled {}",
         round.positions.len(),
         text(&round.committed),
-        if fills.is_empty() { "nothing".to_string() } else { fills.join(" ") }
+        if fills.is_empty() {
+            "nothing".to_string()
+        } else {
+            fills.join(" ")
+        }
     )
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use crate::cmd::models::LoadedModels;
 use crate::config::decoder::DecoderSpec;
 use crate::engine::session::{EngineError, Request, decode};
-use crate::engine::step::{Finish, Generation, Outcome, Round, DraftStop};
+use crate::engine::step::{DraftStop, Finish, Generation, Outcome, Round};
 use crate::model::lm::{LanguageModel, TokenId};
 use crate::plan::Trial;
 use crate::policy::sample::{Sampling, greedy};
@@ -153,7 +153,10 @@ fn fill(entry: &mut Entry, prompt: &Prompt, models: &LoadedModels, generation: &
 
 fn hash(ids: &[TokenId]) -> String {
     let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
-    Sha256::digest(bytes)[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn add_rounds(entry: &mut Entry, generation: &Generation) {
@@ -182,32 +185,40 @@ fn add_rounds(entry: &mut Entry, generation: &Generation) {
             verify_ns: ns(round.durations.verify),
             policy_ns: ns(round.durations.policy),
         });
-        entry.positions.extend(round.slots.iter().enumerate().map(|(slot, view)| PositionRecord {
-            trial_id: trial_id.clone(),
-            prompt,
-            round: index,
-            slot,
-            position: view.position,
-            token: view.token,
-            entropy_nats: view.entropy,
-            adjusted_nats: view.adjusted,
-            top1: view.top1,
-            margin: view.margin,
-            outcome: match view.outcome {
-                Outcome::Accepted => "accepted",
-                Outcome::Rejected => "rejected",
-                Outcome::Untested => "untested",
-                Outcome::NotDrafted => "not_drafted",
-                Outcome::Filled => "filled",
-                Outcome::Unfilled => "unfilled",
-            }
-            .to_string(),
-        }));
+        entry
+            .positions
+            .extend(round.slots.iter().enumerate().map(|(slot, view)| {
+                PositionRecord {
+                    trial_id: trial_id.clone(),
+                    prompt,
+                    round: index,
+                    slot,
+                    position: view.position,
+                    token: view.token,
+                    entropy_nats: view.entropy,
+                    adjusted_nats: view.adjusted,
+                    top1: view.top1,
+                    margin: view.margin,
+                    outcome: match view.outcome {
+                        Outcome::Accepted => "accepted",
+                        Outcome::Rejected => "rejected",
+                        Outcome::Untested => "untested",
+                        Outcome::NotDrafted => "not_drafted",
+                        Outcome::Filled => "filled",
+                        Outcome::Unfilled => "unfilled",
+                    }
+                    .to_string(),
+                }
+            }));
     }
 }
 
 fn n_filled(round: &Round) -> usize {
-    round.slots.iter().filter(|slot| slot.outcome == Outcome::Filled).count()
+    round
+        .slots
+        .iter()
+        .filter(|slot| slot.outcome == Outcome::Filled)
+        .count()
 }
 
 /// Rows fed to the model whose output counts: the window, or the last committed token and the draft.

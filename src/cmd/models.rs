@@ -73,7 +73,10 @@ impl LoadedModels {
 
     /// End-of-text ids of all models.
     pub fn stop_ids(&self) -> Vec<TokenId> {
-        let mut ids: Vec<TokenId> = self.all().flat_map(|(_, model)| model.eos_ids.clone()).collect();
+        let mut ids: Vec<TokenId> = self
+            .all()
+            .flat_map(|(_, model)| model.eos_ids.clone())
+            .collect();
         ids.sort_unstable();
         ids.dedup();
         ids
@@ -88,7 +91,9 @@ impl LoadedModels {
     /// The models as decoders take them.
     pub fn borrow(&mut self) -> Models<'_> {
         fn lm(model: &mut Option<LoadedModel>) -> Option<&mut dyn LanguageModel> {
-            model.as_mut().map(|model| &mut model.lm as &mut dyn LanguageModel)
+            model
+                .as_mut()
+                .map(|model| &mut model.lm as &mut dyn LanguageModel)
         }
         Models {
             verifier: lm(&mut self.verifier),

@@ -52,7 +52,9 @@ impl RunFolder {
             .collect();
         folders.sort();
         for (_, path) in folders.into_iter().rev() {
-            let Some(manifest) = read_manifest(&path) else { continue };
+            let Some(manifest) = read_manifest(&path) else {
+                continue;
+            };
             if manifest.status == Status::Finished {
                 continue;
             }
@@ -79,16 +81,26 @@ impl RunFolder {
     /// When the file cannot be written.
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), WriteError> {
         let place = self.path.join("manifest.json");
-        let text = serde_json::to_vec_pretty(manifest).map_err(|error| WriteError::new(&place, error))?;
+        let text =
+            serde_json::to_vec_pretty(manifest).map_err(|error| WriteError::new(&place, error))?;
         write_whole(&place, &text)
     }
 
     /// # Errors
     /// When a file cannot be written.
     pub fn write_tables(&self, summary: &Summary, entries: &[Entry]) -> Result<(), WriteError> {
-        let generations: Vec<_> = entries.iter().map(|entry| entry.generation.clone()).collect();
-        let rounds: Vec<_> = entries.iter().flat_map(|entry| entry.rounds.clone()).collect();
-        let positions: Vec<_> = entries.iter().flat_map(|entry| entry.positions.clone()).collect();
+        let generations: Vec<_> = entries
+            .iter()
+            .map(|entry| entry.generation.clone())
+            .collect();
+        let rounds: Vec<_> = entries
+            .iter()
+            .flat_map(|entry| entry.rounds.clone())
+            .collect();
+        let positions: Vec<_> = entries
+            .iter()
+            .flat_map(|entry| entry.positions.clone())
+            .collect();
         write_trials(&self.path.join("trials.parquet"), &summary.records)?;
         write_generations(&self.path.join("generations.parquet"), &generations)?;
         write_rounds(&self.path.join("rounds.parquet"), &rounds)?;

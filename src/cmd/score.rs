@@ -15,9 +15,19 @@ fn rules() -> [EntropyRule; 6] {
     let temperature = 1.0;
     [
         EntropyRule::Shannon { temperature },
-        EntropyRule::Renyi { alpha: 2.0, temperature },
-        EntropyRule::Tsallis { q: 2.0, temperature },
-        EntropyRule::Topk { k: 10, renormalize: true, temperature },
+        EntropyRule::Renyi {
+            alpha: 2.0,
+            temperature,
+        },
+        EntropyRule::Tsallis {
+            q: 2.0,
+            temperature,
+        },
+        EntropyRule::Topk {
+            k: 10,
+            renormalize: true,
+            temperature,
+        },
         EntropyRule::Min { temperature },
         EntropyRule::Varentropy { temperature },
     ]
@@ -25,7 +35,10 @@ fn rules() -> [EntropyRule; 6] {
 
 pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
     let placement = Placement {
-        device: args.device.parse().map_err(|error| Failure::Usage(format!("--device: {error}")))?,
+        device: args
+            .device
+            .parse()
+            .map_err(|error| Failure::Usage(format!("--device: {error}")))?,
         dtype: Dtype::F32,
         context_len: usize::MAX,
     };
@@ -40,7 +53,9 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
         (None, None) => Vec::new(),
     };
     if ids.is_empty() {
-        return Err(Failure::Usage("the text is empty: give --text or --ids".into()));
+        return Err(Failure::Usage(
+            "the text is empty: give --text or --ids".into(),
+        ));
     }
     let positions: Vec<u32> = (0..ids.len() as u32).collect();
     let logits = model.lm.forward(&ids, &positions, ids.len())?;
@@ -60,10 +75,19 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
         .collect();
     let entropies: Vec<BTreeMap<String, f64>> = stats
         .iter()
-        .map(|stats| rules.iter().map(EntropyRule::label).zip(stats.entropies.iter().copied()).collect())
+        .map(|stats| {
+            rules
+                .iter()
+                .map(EntropyRule::label)
+                .zip(stats.entropies.iter().copied())
+                .collect()
+        })
         .collect();
     if args.json {
-        println!("{}", json!({"ids": ids, "logprobs": logprobs, "entropies": entropies}));
+        println!(
+            "{}",
+            json!({"ids": ids, "logprobs": logprobs, "entropies": entropies})
+        );
     } else {
         print_table(&model, &ids, &logprobs, &entropies);
     }
@@ -83,17 +107,27 @@ fn print_table(
     logprobs: &[f64],
     entropies: &[BTreeMap<String, f64>],
 ) {
-    println!("{:>8}  {:<16} {:>10}  {:>10} (nats, of the next token)", "id", "token", "log p", "entropy");
+    println!(
+        "{:>8}  {:<16} {:>10}  {:>10} (nats, of the next token)",
+        "id", "token", "log p", "entropy"
+    );
     for (index, id) in ids.iter().enumerate() {
         let logprob = match index.checked_sub(1) {
             Some(previous) => format!("{:.4}", logprobs[previous]),
             None => "–".to_string(),
         };
         let token = format!("{:?}", model.tokenizer.decode_all(&[*id]));
-        println!("{id:>8}  {token:<16} {logprob:>10}  {:>10.4}", entropies[index]["shannon"]);
+        println!(
+            "{id:>8}  {token:<16} {logprob:>10}  {:>10.4}",
+            entropies[index]["shannon"]
+        );
     }
     if !logprobs.is_empty() {
         let mean = logprobs.iter().sum::<f64>() / logprobs.len() as f64;
-        println!("perplexity {:.3} over {} tokens", (-mean).exp(), logprobs.len());
+        println!(
+            "perplexity {:.3} over {} tokens",
+            (-mean).exp(),
+            logprobs.len()
+        );
     }
 }

@@ -46,28 +46,52 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     let yaml = sweep.to_yaml()?;
     let folder = open_folder(args, &sweep, &yaml)?;
     let (mut journal, mut entries) = Journal::open(&folder.path)?;
-    let mut manifest = manifest(&sweep, &plan, &models, &prompts, threads, config_hash(&yaml));
+    let mut manifest = manifest(
+        &sweep,
+        &plan,
+        &models,
+        &prompts,
+        threads,
+        config_hash(&yaml),
+    );
     folder.write_manifest(&manifest)?;
 
     let times = calibrate(&mut models)?;
     manifest.costs = Some(json!(times));
-    let interrupted = measure_all(&sweep, &plan, &prompts, &mut models, &mut journal, &mut entries)?;
+    let interrupted = measure_all(
+        &sweep,
+        &plan,
+        &prompts,
+        &mut models,
+        &mut journal,
+        &mut entries,
+    )?;
 
     entries.sort_by_key(|entry| {
-        let place = plan.trials.iter().position(|trial| trial.id == entry.generation.trial_id);
+        let place = plan
+            .trials
+            .iter()
+            .position(|trial| trial.id == entry.generation.trial_id);
         (place, entry.generation.prompt, entry.generation.repeat)
     });
     let bootstrap = Bootstrap::default();
     let profile = sweep.hardware_profile()?;
     let summary = summarise(&plan.trials, &entries, profile.as_ref(), &bootstrap);
     manifest.finished = Some(now());
-    manifest.status = if interrupted { Status::Interrupted } else { Status::Finished };
+    manifest.status = if interrupted {
+        Status::Interrupted
+    } else {
+        Status::Finished
+    };
     manifest.baseline_drift = drift(&plan.trials[0], &entries);
     folder.write_tables(&summary, &entries)?;
     let view = view(&sweep, &manifest, summary, &times, &bootstrap)?;
     folder.write_report(&view, &bootstrap)?;
     folder.write_manifest(&manifest)?;
-    println!("{}", table::terminal(&view, &bootstrap, std::io::stdout().is_terminal()));
+    println!(
+        "{}",
+        table::terminal(&view, &bootstrap, std::io::stdout().is_terminal())
+    );
     if interrupted {
         return Err(Failure::Interrupted(folder.path.display().to_string()));
     }
@@ -79,7 +103,11 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
 fn overrides(args: &SweepArgs) -> Vec<String> {
     let mut overrides = args.overrides.clone();
     overrides.extend(args.limit.map(|limit| format!("workload.limit={limit}")));
-    overrides.extend(args.device.as_ref().map(|device| format!("device={device}")));
+    overrides.extend(
+        args.device
+            .as_ref()
+            .map(|device| format!("device={device}")),
+    );
     overrides
 }
 
@@ -126,7 +154,10 @@ fn set_threads(threads: Option<usize>) -> Result<usize, Failure> {
 /// Only the models that some trial uses.
 fn model_names(sweep: &SweepSpec, plan: &Plan) -> ModelNames {
     let name = |role: Role| {
-        let is_used = plan.trials.iter().any(|trial| trial.decoder.roles().contains(&role));
+        let is_used = plan
+            .trials
+            .iter()
+            .any(|trial| trial.decoder.roles().contains(&role));
         sweep
             .models
             .get(role)
@@ -149,8 +180,17 @@ fn open(
     let spec = &sweep.workload;
     let items = workload::load(&spec.source, spec.n_prompts_at_most(), spec.seed)?;
     // A token is at least one byte, so the bytes bound the tokens.
-    let longest = items.iter().map(|item| item.prompt.len()).max().unwrap_or(0);
-    let window = plan.trials.iter().map(|trial| window_size(&trial.decoder)).max().unwrap_or(0);
+    let longest = items
+        .iter()
+        .map(|item| item.prompt.len())
+        .max()
+        .unwrap_or(0);
+    let window = plan
+        .trials
+        .iter()
+        .map(|trial| window_size(&trial.decoder))
+        .max()
+        .unwrap_or(0);
     let placement = Placement {
         device: sweep.device,
         dtype: sweep.dtype,
@@ -161,7 +201,10 @@ fn open(
         .into_iter()
         .enumerate()
         .map(|(index, item)| {
-            let ids = models.tokenizer().encode(&item.prompt).map_err(Failure::Other)?;
+            let ids = models
+                .tokenizer()
+                .encode(&item.prompt)
+                .map_err(Failure::Other)?;
             Ok(Prompt { index, item, ids })
         })
         .collect::<Result<Vec<_>, Failure>>()?;
@@ -182,7 +225,10 @@ fn open_folder(args: &SweepArgs, sweep: &SweepSpec, yaml: &str) -> Result<RunFol
             return Ok(folder);
         }
     } else if let Ok(Some(twin)) = unfinished {
-        eprintln!("note: {} is unfinished; --resume would continue it", twin.path.display());
+        eprintln!(
+            "note: {} is unfinished; --resume would continue it",
+            twin.path.display()
+        );
     }
     Ok(RunFolder::start(&args.out, &sweep.name, yaml)?)
 }
@@ -230,9 +276,13 @@ fn manifest(
 
 fn calibrate(models: &mut LoadedModels) -> Result<Vec<ForwardTimes>, Failure> {
     let mut times = Vec::new();
-    for model in [&mut models.verifier, &mut models.drafter, &mut models.window]
-        .into_iter()
-        .flatten()
+    for model in [
+        &mut models.verifier,
+        &mut models.drafter,
+        &mut models.window,
+    ]
+    .into_iter()
+    .flatten()
     {
         times.push(forward_times(model, CALIBRATION_CONTEXT)?);
     }
@@ -261,7 +311,11 @@ fn measure_all(
     let bar = progress_bar(n, done.len());
     let stop = on_interrupt()?;
     for trial in &plan.trials {
-        for prompt in prompts.iter().cycle().take(sweep.timing.warmup.min(n - done.len())) {
+        for prompt in prompts
+            .iter()
+            .cycle()
+            .take(sweep.timing.warmup.min(n - done.len()))
+        {
             if stop.load(Ordering::Relaxed) {
                 return Ok(true);
             }
@@ -294,9 +348,8 @@ fn measure_all(
 
 fn progress_bar(n: usize, done: usize) -> ProgressBar {
     let template = "{bar:30} {pos}/{len} generations, {per_sec}, {eta} left, {msg}";
-    let bar = ProgressBar::new(n as u64).with_style(
-        ProgressStyle::with_template(template).expect("the template is valid"),
-    );
+    let bar = ProgressBar::new(n as u64)
+        .with_style(ProgressStyle::with_template(template).expect("the template is valid"));
     bar.set_position(done as u64);
     bar.reset_eta();
     bar
@@ -339,18 +392,35 @@ fn view(
         cost_curves.push(profile_curve(profile, times));
     }
     let mut provenance = vec![
-        ("sweep file".to_string(), format!("`sweep.yaml`, SHA-256 {}", &manifest.config_hash[..16])),
-        ("workload".to_string(), format!("{}, seed {}, at most {} new tokens", sweep.workload.source, sweep.workload.seed, sweep.workload.max_new_tokens)),
+        (
+            "sweep file".to_string(),
+            format!("`sweep.yaml`, SHA-256 {}", &manifest.config_hash[..16]),
+        ),
+        (
+            "workload".to_string(),
+            format!(
+                "{}, seed {}, at most {} new tokens",
+                sweep.workload.source, sweep.workload.seed, sweep.workload.max_new_tokens
+            ),
+        ),
     ];
     for (role, facts) in &manifest.models {
         let hash = facts["weights_sha256"].as_str().unwrap_or_default();
         provenance.push((
             role.clone(),
-            format!("{}, {} parameters, weights SHA-256 {}", facts["name"].as_str().unwrap_or_default(), facts["n_parameters"], &hash[..hash.len().min(16)]),
+            format!(
+                "{}, {} parameters, weights SHA-256 {}",
+                facts["name"].as_str().unwrap_or_default(),
+                facts["n_parameters"],
+                &hash[..hash.len().min(16)]
+            ),
         ));
     }
     if let Some(drift) = manifest.baseline_drift {
-        provenance.push(("baseline, last repeat / first repeat".to_string(), format!("{drift:.3} (wall time)")));
+        provenance.push((
+            "baseline, last repeat / first repeat".to_string(),
+            format!("{drift:.3} (wall time)"),
+        ));
     }
     Ok(SweepView {
         name: sweep.name.clone(),
@@ -360,7 +430,11 @@ fn view(
         device: format!(
             "{} ({}), {}, {} threads",
             manifest.device,
-            manifest.machine.cpu.as_deref().unwrap_or(&manifest.machine.architecture),
+            manifest
+                .machine
+                .cpu
+                .as_deref()
+                .unwrap_or(&manifest.machine.architecture),
             manifest.dtype,
             manifest.threads
         ),
@@ -377,7 +451,11 @@ fn view(
 /// The command as one would type it again: the program by its name, not by its path here.
 fn command_line(arguments: &[String]) -> String {
     let quoted = |argument: &String| {
-        if argument.contains([' ', '{', '*']) { format!("'{argument}'") } else { argument.clone() }
+        if argument.contains([' ', '{', '*']) {
+            format!("'{argument}'")
+        } else {
+            argument.clone()
+        }
     };
     let rest: Vec<String> = arguments.iter().skip(1).map(quoted).collect();
     format!("wedlm-bench {}", rest.join(" "))

@@ -35,11 +35,18 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
             let done = (progress.step - first).max(1) as f64;
             let left = (progress.n_steps - progress.step) as f64;
             let seconds = started.elapsed().as_secs_f64() / done * left;
-            println!("step {}/{}, {message}, {seconds:.0} s left", progress.step, progress.n_steps);
+            println!(
+                "step {}/{}, {message}, {seconds:.0} s left",
+                progress.step, progress.n_steps
+            );
         }
         bar.set_message(message);
         bar.set_position(progress.step as u64);
-        if stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        if stop.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     })?;
     bar.finish_and_clear();
     println!(

@@ -33,7 +33,10 @@ pub struct TrainSpec {
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum TokenizerSpec {
     /// Byte-level BPE with single digits, trained on the first documents of the data.
-    Train { vocab_len: usize, n_documents: usize },
+    Train {
+        vocab_len: usize,
+        n_documents: usize,
+    },
     /// That of another checkpoint.
     From { model: String },
 }
@@ -168,10 +171,14 @@ impl TrainSpec {
             )));
         }
         if spec.schedule.n_warmup_steps >= spec.schedule.n_steps {
-            return Err(refuse("schedule.n_warmup_steps must be below n_steps".into()));
+            return Err(refuse(
+                "schedule.n_warmup_steps must be below n_steps".into(),
+            ));
         }
         if let ObjectiveSpec::Wedlm { block_len: 0, .. } = spec.objective {
-            return Err(refuse("objective.block_len is 0, expected at least 1".into()));
+            return Err(refuse(
+                "objective.block_len is 0, expected at least 1".into(),
+            ));
         }
         if spec.data.source != "synthetic:gsm8k" {
             return Err(refuse(format!(

@@ -130,7 +130,10 @@ impl Architecture {
             rope_theta,
             rope_scaling,
             tied_head: raw.tie_word_embeddings,
-            eos_ids: raw.eos_token_id.map(OneOrMany::into_vec).unwrap_or_default(),
+            eos_ids: raw
+                .eos_token_id
+                .map(OneOrMany::into_vec)
+                .unwrap_or_default(),
             mask_id: raw.mask_token_id,
             model_type: raw.model_type,
         })
@@ -184,7 +187,9 @@ impl RawConfig {
             ));
         }
         if let Some(activation) = self.hidden_act.as_deref().filter(|name| *name != "silu") {
-            return refuse(format!("hidden_act '{activation}' is not supported; supported: silu"));
+            return refuse(format!(
+                "hidden_act '{activation}' is not supported; supported: silu"
+            ));
         }
         let kv_heads = self.num_key_value_heads.unwrap_or(self.num_attention_heads);
         for (key, value) in [
@@ -201,7 +206,10 @@ impl RawConfig {
             }
         }
         if self.num_hidden_layers > 4096 {
-            return refuse(format!("num_hidden_layers is {}, expected at most 4096", self.num_hidden_layers));
+            return refuse(format!(
+                "num_hidden_layers is {}, expected at most 4096",
+                self.num_hidden_layers
+            ));
         }
         if !self.num_attention_heads.is_multiple_of(kv_heads) {
             return refuse(format!(
@@ -209,7 +217,9 @@ impl RawConfig {
                 self.num_attention_heads
             ));
         }
-        let head_len = self.head_dim.unwrap_or(self.hidden_size / self.num_attention_heads);
+        let head_len = self
+            .head_dim
+            .unwrap_or(self.hidden_size / self.num_attention_heads);
         if head_len == 0 || !head_len.is_multiple_of(2) || head_len > 1 << 16 {
             return refuse(format!("head_dim {head_len} must be even and at least 2"));
         }
@@ -233,8 +243,9 @@ impl RawConfig {
             "default" => Ok((theta, RopeScaling::Default)),
             "llama3" => {
                 let need = |key: &str| {
-                    number(key)
-                        .ok_or_else(|| ArchitectureError(format!("rope scaling llama3 lacks '{key}'")))
+                    number(key).ok_or_else(|| {
+                        ArchitectureError(format!("rope scaling llama3 lacks '{key}'"))
+                    })
                 };
                 Ok((
                     theta,
@@ -261,7 +272,9 @@ impl RawConfig {
             return Ok(vec![None; self.num_hidden_layers]);
         };
         if window == 0 {
-            return Err(ArchitectureError("sliding_window is 0, expected at least 1".into()));
+            return Err(ArchitectureError(
+                "sliding_window is 0, expected at least 1".into(),
+            ));
         }
         if let Some(types) = &self.layer_types {
             if types.len() != self.num_hidden_layers {
@@ -276,7 +289,11 @@ impl RawConfig {
                 .map(|kind| (kind == "sliding_attention").then_some(window))
                 .collect());
         }
-        let first = if always { 0 } else { self.max_window_layers.unwrap_or(0) };
+        let first = if always {
+            0
+        } else {
+            self.max_window_layers.unwrap_or(0)
+        };
         Ok((0..self.num_hidden_layers)
             .map(|layer| (layer >= first).then_some(window))
             .collect())
@@ -322,11 +339,23 @@ mod tests {
     #[test]
     fn what_cannot_run_is_refused_with_the_reason() {
         let cases = [
-            (config(r#","hidden_act":"gelu""#), "hidden_act 'gelu' is not supported"),
-            (config(r#","rope_scaling":{"type":"yarn"}"#), "rope scaling 'yarn' is not supported"),
+            (
+                config(r#","hidden_act":"gelu""#),
+                "hidden_act 'gelu' is not supported",
+            ),
+            (
+                config(r#","rope_scaling":{"type":"yarn"}"#),
+                "rope scaling 'yarn' is not supported",
+            ),
             (config(r#","head_dim":3"#), "head_dim 3 must be even"),
-            (config("").replace("qwen3", "gpt2"), "model_type 'gpt2' is not supported"),
-            (config("").replace("\"num_key_value_heads\":2", "\"num_key_value_heads\":3"), "not a multiple"),
+            (
+                config("").replace("qwen3", "gpt2"),
+                "model_type 'gpt2' is not supported",
+            ),
+            (
+                config("").replace("\"num_key_value_heads\":2", "\"num_key_value_heads\":3"),
+                "not a multiple",
+            ),
             ("{".to_string(), "EOF"),
         ];
         for (text, expected) in cases {

@@ -57,7 +57,8 @@ pub fn causal_mask(
     if len == 1 && !window_hides {
         return None;
     }
-    let rows = Tensor::<1, Int>::arange(cached as i64..total as i64, device).reshape([1, 1, len, 1]);
+    let rows =
+        Tensor::<1, Int>::arange(cached as i64..total as i64, device).reshape([1, 1, len, 1]);
     let columns = Tensor::<1, Int>::arange(0..total as i64, device).reshape([1, 1, 1, total]);
     let behind = rows.expand([1, 1, len, total]) - columns.expand([1, 1, len, total]);
     let mut may_attend = behind.clone().greater_equal_elem(0);
@@ -114,13 +115,12 @@ impl Attention {
         };
 
         let total = keys.dims()[2];
-        let mut scores = query
-            .matmul(keys)
-            .reshape([batch, heads, len, total]);
+        let mut scores = query.matmul(keys).reshape([batch, heads, len, total]);
         if let Some(mask) = mask {
             scores = scores + mask.clone();
         }
-        let weights = softmax_f32(scores).reshape([batch * kv_heads, arch.group_len() * len, total]);
+        let weights =
+            softmax_f32(scores).reshape([batch * kv_heads, arch.group_len() * len, total]);
         weights
             .matmul(values)
             .reshape([batch, heads, len, head_len])
@@ -136,8 +136,14 @@ impl Attention {
                 let width = arch.head_len;
                 let weights = Tensor::cat(
                     vec![
-                        q_norm.val().reshape([1, width]).expand([arch.n_heads, width]),
-                        k_norm.val().reshape([1, width]).expand([arch.n_kv_heads, width]),
+                        q_norm
+                            .val()
+                            .reshape([1, width])
+                            .expand([arch.n_heads, width]),
+                        k_norm
+                            .val()
+                            .reshape([1, width])
+                            .expand([arch.n_kv_heads, width]),
                     ],
                     0,
                 );
@@ -161,7 +167,10 @@ pub fn rms_norm<const D: usize>(x: Tensor<D>, epsilon: f64) -> Tensor<D> {
 fn rotate(x: Tensor<4>, rows: &RowContext) -> Tensor<4> {
     let half = x.dims()[3] / 2;
     let swapped = Tensor::cat(
-        vec![x.clone().narrow(3, half, half), x.clone().narrow(3, 0, half)],
+        vec![
+            x.clone().narrow(3, half, half),
+            x.clone().narrow(3, 0, half),
+        ],
         3,
     );
     x * rows.cos.clone() + swapped * rows.sin.clone()

@@ -79,7 +79,10 @@ impl BurnLm {
                 context_len: self.cache.capacity(),
             });
         }
-        match tokens.iter().find(|&&token| token as usize >= self.arch.vocab_len) {
+        match tokens
+            .iter()
+            .find(|&&token| token as usize >= self.arch.vocab_len)
+        {
             Some(&token) => Err(ModelError::UnknownToken {
                 token,
                 vocab_len: self.arch.vocab_len,

@@ -22,7 +22,9 @@ pub enum CheckpointError {
     File { place: String, reason: String },
     #[error("embedded:{name}: there is no such embedded model; there are {available}")]
     UnknownEmbedded { name: String, available: String },
-    #[error("{model}: not found; give a folder with config.json, embedded:NAME, or hf:org/name that is in the local Hugging Face cache ({cache})")]
+    #[error(
+        "{model}: not found; give a folder with config.json, embedded:NAME, or hf:org/name that is in the local Hugging Face cache ({cache})"
+    )]
     NotFound { model: String, cache: String },
 }
 
@@ -110,8 +112,12 @@ impl Checkpoint {
             .map_err(|error| CheckpointError::file(files.place(name, "config.json"), error))?;
         let mut eos_ids = arch.eos_ids.clone();
         if let Some(text) = files.optional_text(name, "generation_config.json")? {
-            let generation: GenerationConfig = parse(&files.place(name, "generation_config.json"), &text)?;
-            let more = generation.eos_token_id.map(OneOrMany::into_vec).unwrap_or_default();
+            let generation: GenerationConfig =
+                parse(&files.place(name, "generation_config.json"), &text)?;
+            let more = generation
+                .eos_token_id
+                .map(OneOrMany::into_vec)
+                .unwrap_or_default();
             eos_ids.extend(more);
         }
         eos_ids.sort_unstable();
@@ -145,7 +151,10 @@ impl Checkpoint {
     /// # Errors
     /// When the file is not JSON.
     pub fn mask_token(&self) -> Result<Option<String>, CheckpointError> {
-        let Some(text) = self.files.optional_text(&self.name, "tokenizer_config.json")? else {
+        let Some(text) = self
+            .files
+            .optional_text(&self.name, "tokenizer_config.json")?
+        else {
             return Ok(None);
         };
         let config: TokenizerConfig = parse(&self.place("tokenizer_config.json"), &text)?;
@@ -175,13 +184,19 @@ impl Checkpoint {
     /// When it is missing, has another shape than `shape`, or a dtype other than f32, f16, bf16.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
         let entry = self.tensors.get(name).ok_or_else(|| {
-            CheckpointError::file(&self.name, format!("tensor '{name}' is missing from the checkpoint"))
+            CheckpointError::file(
+                &self.name,
+                format!("tensor '{name}' is missing from the checkpoint"),
+            )
         })?;
         let (file, bytes) = &self.shards[entry.shard];
         if entry.shape != shape {
             return Err(CheckpointError::file(
                 self.place(file),
-                format!("tensor '{name}' has shape {:?}, config.json asks for {shape:?}", entry.shape),
+                format!(
+                    "tensor '{name}' has shape {:?}, config.json asks for {shape:?}",
+                    entry.shape
+                ),
             ));
         }
         let raw = &bytes.as_ref()[entry.begin..entry.end];
@@ -217,12 +232,12 @@ impl Checkpoint {
 
 fn locate(name: &str) -> Result<Files, CheckpointError> {
     if let Some(embedded) = name.strip_prefix("embedded:") {
-        return embedded::find(embedded).map(Files::Embedded).ok_or_else(|| {
-            CheckpointError::UnknownEmbedded {
+        return embedded::find(embedded)
+            .map(Files::Embedded)
+            .ok_or_else(|| CheckpointError::UnknownEmbedded {
                 name: embedded.to_string(),
                 available: embedded::names().join(", "),
-            }
-        });
+            });
     }
     let not_found = || CheckpointError::NotFound {
         model: name.to_string(),
@@ -241,10 +256,14 @@ fn locate(name: &str) -> Result<Files, CheckpointError> {
 
 /// `$HF_HOME/hub`, by default `~/.cache/huggingface/hub`.
 fn hub_cache() -> PathBuf {
-    let home = std::env::var_os("HF_HOME").map(PathBuf::from).unwrap_or_else(|| {
-        let user = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-        user.join(".cache/huggingface")
-    });
+    let home = std::env::var_os("HF_HOME")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| {
+            let user = std::env::var_os("HOME")
+                .map(PathBuf::from)
+                .unwrap_or_default();
+            user.join(".cache/huggingface")
+        });
     home.join("hub")
 }
 
@@ -298,7 +317,8 @@ impl Files {
 
     fn text(&self, name: &str, file: &str) -> Result<String, CheckpointError> {
         let bytes = self.bytes(name, file)?;
-        String::from_utf8(bytes).map_err(|error| CheckpointError::file(self.place(name, file), error))
+        String::from_utf8(bytes)
+            .map_err(|error| CheckpointError::file(self.place(name, file), error))
     }
 
     fn map(&self, name: &str, file: &str) -> Result<Bytes, CheckpointError> {
@@ -333,7 +353,9 @@ fn chat_template(name: &str, files: &Files) -> Result<Option<String>, Checkpoint
         return Ok(None);
     };
     let config: TokenizerConfig = parse(&files.place(name, "tokenizer_config.json"), &text)?;
-    Ok(config.chat_template.and_then(|value| value.as_str().map(str::to_string)))
+    Ok(config
+        .chat_template
+        .and_then(|value| value.as_str().map(str::to_string)))
 }
 
 type Shards = Vec<(String, Bytes)>;
@@ -351,7 +373,10 @@ fn map_tensors(
         let mut names: Vec<String> = index.weight_map.into_values().collect();
         names.sort();
         names.dedup();
-        if let Some(odd) = names.iter().find(|shard| Path::new(shard).components().count() != 1) {
+        if let Some(odd) = names
+            .iter()
+            .find(|shard| Path::new(shard).components().count() != 1)
+        {
             return Err(CheckpointError::file(
                 files.place(name, INDEX),
                 format!("shard '{odd}' lies outside the checkpoint's folder"),
@@ -363,7 +388,12 @@ fn map_tensors(
     let mut tensors = BTreeMap::new();
     for (shard, file) in shard_names.into_iter().enumerate() {
         let bytes = files.map(name, &file)?;
-        read_header(&files.place(name, &file), shard, bytes.as_ref(), &mut tensors)?;
+        read_header(
+            &files.place(name, &file),
+            shard,
+            bytes.as_ref(),
+            &mut tensors,
+        )?;
         shards.push((file, bytes));
     }
     Ok((shards, tensors))
@@ -376,8 +406,11 @@ fn read_header(
     tensors: &mut BTreeMap<String, TensorEntry>,
 ) -> Result<(), CheckpointError> {
     let refuse = |reason: String| CheckpointError::file(place, reason);
-    let (header_len, metadata) = SafeTensors::read_metadata(bytes)
-        .map_err(|error| refuse(format!("not a whole safetensors file ({error}); download it again")))?;
+    let (header_len, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| {
+        refuse(format!(
+            "not a whole safetensors file ({error}); download it again"
+        ))
+    })?;
     // The data follow the 8 bytes of the header's length and the header itself.
     let data = 8 + header_len;
     for (name, info) in metadata.tensors() {

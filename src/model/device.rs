@@ -41,17 +41,23 @@ impl From<Dtype> for DType {
 pub enum DeviceError {
     #[error("unknown device '{0}', expected cpu, cuda, cuda:N or wgpu")]
     Unknown(String),
-    #[error("device {device}: this binary was built without it; rebuild with `cargo build --release --features {feature}`, or use `device: cpu`")]
+    #[error(
+        "device {device}: this binary was built without it; rebuild with `cargo build --release --features {feature}`, or use `device: cpu`"
+    )]
     NotCompiled {
         device: DeviceSpec,
         feature: &'static str,
     },
-    #[error("device {device}: no driver found ({library}); install the GPU driver, or use `device: cpu`")]
+    #[error(
+        "device {device}: no driver found ({library}); install the GPU driver, or use `device: cpu`"
+    )]
     NoDriver {
         device: DeviceSpec,
         library: &'static str,
     },
-    #[error("device {device}: it could not be opened; check the index and the driver, or use `device: cpu`")]
+    #[error(
+        "device {device}: it could not be opened; check the index and the driver, or use `device: cpu`"
+    )]
     CannotOpen { device: DeviceSpec },
 }
 
@@ -167,13 +173,22 @@ mod tests {
         for name in ["cpu", "cuda", "cuda:1", "wgpu"] {
             assert_eq!(name.parse::<DeviceSpec>().unwrap().to_string(), name);
         }
-        assert!("gpu".parse::<DeviceSpec>().unwrap_err().to_string().contains("cpu, cuda"));
+        assert!(
+            "gpu"
+                .parse::<DeviceSpec>()
+                .unwrap_err()
+                .to_string()
+                .contains("cpu, cuda")
+        );
     }
 
     #[cfg(not(feature = "cuda"))]
     #[test]
     fn a_device_that_is_not_compiled_in_names_the_feature() {
         let error = DeviceSpec::Cuda(1).open().unwrap_err().to_string();
-        assert!(error.contains("cuda:1") && error.contains("--features cuda"), "{error}");
+        assert!(
+            error.contains("cuda:1") && error.contains("--features cuda"),
+            "{error}"
+        );
     }
 }

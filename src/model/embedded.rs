@@ -16,7 +16,28 @@ impl Embedded {
     }
 }
 
-static MODELS: &[Embedded] = &[];
+/// The files of `models/NAME`.
+macro_rules! embedded {
+    ($name:literal) => {
+        Embedded {
+            name: $name,
+            files: embedded!(@files $name, "config.json", "generation_config.json",
+                "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
+        }
+    };
+    (@files $name:literal, $($file:literal),+) => {
+        &[$((
+            $file,
+            include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/", $name, "/", $file)),
+        )),+]
+    };
+}
+
+static MODELS: &[Embedded] = &[
+    embedded!("verifier"),
+    embedded!("drafter-10"),
+    embedded!("wedlm"),
+];
 
 /// The embedded checkpoint of that name.
 pub fn find(name: &str) -> Option<&'static Embedded> {

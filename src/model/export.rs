@@ -41,9 +41,8 @@ pub fn write_checkpoint(
     companions: Companions<'_>,
 ) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let pretty = |value: &serde_json::Value| {
-        serde_json::to_vec_pretty(value).map_err(io::Error::other)
-    };
+    let pretty =
+        |value: &serde_json::Value| serde_json::to_vec_pretty(value).map_err(io::Error::other);
     write_whole(&folder.join("config.json"), &pretty(&arch.to_json())?)?;
     write_whole(
         &folder.join("generation_config.json"),
@@ -81,7 +80,10 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn tensors(model: &Transformer, arch: &Architecture) -> Vec<HalfTensor> {
-    let (heads, keys) = (arch.n_heads * arch.head_len, arch.n_kv_heads * arch.head_len);
+    let (heads, keys) = (
+        arch.n_heads * arch.head_len,
+        arch.n_kv_heads * arch.head_len,
+    );
     let mut out = vec![
         as_stored("model.embed_tokens.weight", model.embedding.val()),
         as_stored("model.norm.weight", model.final_norm.val()),
@@ -92,7 +94,10 @@ fn tensors(model: &Transformer, arch: &Architecture) -> Vec<HalfTensor> {
     for (index, layer) in model.layers.iter().enumerate() {
         let name = |rest: &str| format!("model.layers.{index}.{rest}.weight");
         let part = |rest: &str, joined: &Tensor<2>, start: usize, width: usize| {
-            as_stored(&name(rest), joined.clone().narrow(1, start, width).transpose())
+            as_stored(
+                &name(rest),
+                joined.clone().narrow(1, start, width).transpose(),
+            )
         };
         let qkv = layer.attention.qkv.val();
         let gate_up = layer.gate_up.val();
@@ -102,12 +107,20 @@ fn tensors(model: &Transformer, arch: &Architecture) -> Vec<HalfTensor> {
             part("self_attn.q_proj", &qkv, 0, heads),
             part("self_attn.k_proj", &qkv, heads, keys),
             part("self_attn.v_proj", &qkv, heads + keys, keys),
-            part("self_attn.o_proj", &layer.attention.output.val(), 0, arch.hidden_len),
+            part(
+                "self_attn.o_proj",
+                &layer.attention.output.val(),
+                0,
+                arch.hidden_len,
+            ),
             part("mlp.gate_proj", &gate_up, 0, arch.ffn_len),
             part("mlp.up_proj", &gate_up, arch.ffn_len, arch.ffn_len),
             part("mlp.down_proj", &layer.down.val(), 0, arch.hidden_len),
         ]);
-        let norms = [("self_attn.q_norm", &layer.attention.q_norm), ("self_attn.k_norm", &layer.attention.k_norm)];
+        let norms = [
+            ("self_attn.q_norm", &layer.attention.q_norm),
+            ("self_attn.k_norm", &layer.attention.k_norm),
+        ];
         for (rest, norm) in norms {
             out.extend(norm.as_ref().map(|norm| as_stored(&name(rest), norm.val())));
         }

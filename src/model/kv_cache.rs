@@ -31,8 +31,14 @@ impl LayerCache {
         device: &Device,
     ) -> Self {
         Self {
-            keys: Some(Tensor::zeros([n_kv_heads, head_len, capacity], (device, dtype))),
-            values: Some(Tensor::zeros([n_kv_heads, capacity, head_len], (device, dtype))),
+            keys: Some(Tensor::zeros(
+                [n_kv_heads, head_len, capacity],
+                (device, dtype),
+            )),
+            values: Some(Tensor::zeros(
+                [n_kv_heads, capacity, head_len],
+                (device, dtype),
+            )),
         }
     }
 

@@ -17,7 +17,9 @@ pub enum ModelError {
     },
     #[error("token id {token} is outside the vocabulary of {vocab_len} entries")]
     UnknownToken { token: TokenId, vocab_len: usize },
-    #[error("the logits hold NaN at cache row {row}: the checkpoint is broken or overflows in this dtype")]
+    #[error(
+        "the logits hold NaN at cache row {row}: the checkpoint is broken or overflows in this dtype"
+    )]
     NotANumber { row: usize },
     #[error("{0}")]
     Device(String),

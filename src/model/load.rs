@@ -55,7 +55,9 @@ impl Loader<'_> {
         let embedding = self.values("model.embed_tokens.weight", &[vocab, hidden])?;
         let head = match (self.arch.tied_head, head) {
             (true, Head::Shared) => None,
-            (true, Head::Materialized) => Some(self.matrix(transposed(&embedding, vocab, hidden), hidden, vocab)),
+            (true, Head::Materialized) => {
+                Some(self.matrix(transposed(&embedding, vocab, hidden), hidden, vocab))
+            }
             (false, _) => {
                 let values = self.values("lm_head.weight", &[vocab, hidden])?;
                 Some(self.matrix(transposed(&values, vocab, hidden), hidden, vocab))
@@ -78,7 +80,10 @@ impl Loader<'_> {
             attention: self.attention(&format!("{prefix}.self_attn"))?,
             mlp_norm: self.vector(&format!("{prefix}.post_attention_layernorm.weight"), hidden)?,
             gate_up: self.side_by_side(
-                &[(format!("{prefix}.mlp.gate_proj.weight"), ffn), (format!("{prefix}.mlp.up_proj.weight"), ffn)],
+                &[
+                    (format!("{prefix}.mlp.gate_proj.weight"), ffn),
+                    (format!("{prefix}.mlp.up_proj.weight"), ffn),
+                ],
                 hidden,
             )?,
             down: self.side_by_side(&[(format!("{prefix}.mlp.down_proj.weight"), hidden)], ffn)?,
@@ -92,7 +97,9 @@ impl Loader<'_> {
         let parts = [("q_proj", queries), ("k_proj", keys), ("v_proj", keys)];
         let weights = parts.map(|(part, width)| (format!("{prefix}.{part}.weight"), width));
         let has_bias = self.checkpoint.has_tensor(&format!("{prefix}.q_proj.bias"));
-        let has_norm = self.checkpoint.has_tensor(&format!("{prefix}.q_norm.weight"));
+        let has_norm = self
+            .checkpoint
+            .has_tensor(&format!("{prefix}.q_norm.weight"));
         Ok(Attention {
             qkv: self.side_by_side(&weights, hidden)?,
             qkv_bias: has_bias.then(|| self.biases(prefix, &parts)).transpose()?,
@@ -167,7 +174,8 @@ impl Loader<'_> {
     /// A tensor that nothing reads would mean that we compute another model than the file's.
     fn refuse_leftovers(&self) -> Result<(), CheckpointError> {
         let harmless = |name: &str| {
-            name.ends_with("rotary_emb.inv_freq") || (self.arch.tied_head && name == "lm_head.weight")
+            name.ends_with("rotary_emb.inv_freq")
+                || (self.arch.tied_head && name == "lm_head.weight")
         };
         match self
             .checkpoint

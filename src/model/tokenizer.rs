@@ -11,7 +11,9 @@ pub struct Tokenizer {
 
 /// The first entry in which two tokenizers differ.
 #[derive(Debug, thiserror::Error)]
-#[error("{left} and {right} have different tokenizers: id {id} is {left_entry:?} in one and {right_entry:?} in the other; a drafter must share the verifier's tokenizer")]
+#[error(
+    "{left} and {right} have different tokenizers: id {id} is {left_entry:?} in one and {right_entry:?} in the other; a drafter must share the verifier's tokenizer"
+)]
 pub struct TokenizerMismatch {
     pub left: String,
     pub right: String,
@@ -102,7 +104,8 @@ impl Tokenizer {
     ) -> Result<(), TokenizerMismatch> {
         let n = self.len().max(other.len()) as TokenId;
         for id in 0..n {
-            let (left_entry, right_entry) = (self.inner.id_to_token(id), other.inner.id_to_token(id));
+            let (left_entry, right_entry) =
+                (self.inner.id_to_token(id), other.inner.id_to_token(id));
             if left_entry != right_entry {
                 return Err(TokenizerMismatch {
                     left: left.to_string(),

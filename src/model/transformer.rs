@@ -83,7 +83,13 @@ impl Transformer {
         let mut x = self.embedding.val().select(0, tokens);
         let masks = Masks::new(arch, rows.len, cached, x.dtype(), &x.device());
         for (index, (layer, layer_cache)) in self.layers.iter().zip(&mut cache.layers).enumerate() {
-            x = layer.forward(arch, x, rows, masks.of(arch, index), Some((layer_cache, cached)));
+            x = layer.forward(
+                arch,
+                x,
+                rows,
+                masks.of(arch, index),
+                Some((layer_cache, cached)),
+            );
         }
         cache.len = cached + rows.len;
         let x = x.narrow(0, rows.len - n_last, n_last);
@@ -175,7 +181,8 @@ impl Masks {
                 .contains(&None)
                 .then(|| causal_mask(len, cached, None, dtype, device))
                 .flatten(),
-            sliding: window.and_then(|window| causal_mask(len, cached, Some(window), dtype, device)),
+            sliding: window
+                .and_then(|window| causal_mask(len, cached, Some(window), dtype, device)),
         }
     }
 

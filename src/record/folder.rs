@@ -67,6 +67,9 @@ mod tests {
         let file = out.path().join("taken");
         fs::write(&file, "x").unwrap();
         let error = create(&file, "sweep").unwrap_err().to_string();
-        assert!(error.contains("taken") && error.contains("--out"), "{error}");
+        assert!(
+            error.contains("taken") && error.contains("--out"),
+            "{error}"
+        );
     }
 }

@@ -26,7 +26,11 @@ pub type Key = (String, usize, usize);
 impl Entry {
     pub fn key(&self) -> Key {
         let generation = &self.generation;
-        (generation.trial_id.clone(), generation.prompt, generation.repeat)
+        (
+            generation.trial_id.clone(),
+            generation.prompt,
+            generation.repeat,
+        )
     }
 }
 
@@ -65,7 +69,8 @@ impl Journal {
     /// # Errors
     /// When the disk is full or the folder is gone.
     pub fn append(&mut self, entry: &Entry) -> Result<(), WriteError> {
-        let mut line = serde_json::to_vec(entry).map_err(|error| WriteError::new(&self.path, error))?;
+        let mut line =
+            serde_json::to_vec(entry).map_err(|error| WriteError::new(&self.path, error))?;
         line.push(b'\n');
         self.file
             .write_all(&line)

@@ -101,9 +101,15 @@ pub fn write_trials(path: &Path, rows: &[TrialRecord]) -> Result<(), WriteError>
         exact_match: Option::clone, exact_match_low: Option::clone,
         exact_match_high: Option::clone, same_text: Option::clone, error: Option::clone,
     );
-    let axes: Vec<&String> = rows.first().into_iter().flat_map(|row| &row.axes).map(|(name, _)| name).collect();
+    let axes: Vec<&String> = rows
+        .first()
+        .into_iter()
+        .flat_map(|row| &row.axes)
+        .map(|(name, _)| name)
+        .collect();
     for (place, name) in axes.into_iter().enumerate() {
-        let values: Vec<Option<String>> = rows.iter().map(|row| row.axes[place].1.clone()).collect();
+        let values: Vec<Option<String>> =
+            rows.iter().map(|row| row.axes[place].1.clone()).collect();
         columns.push(Column::new(name.as_str().into(), values));
     }
     write(path, columns)

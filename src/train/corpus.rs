@@ -81,7 +81,10 @@ impl<'a> Corpus<'a> {
             });
         }
         pool.sort_by_key(|document| document.ids.len());
-        self.ready = pool.chunks(self.batch_len).map(<[Document]>::to_vec).collect();
+        self.ready = pool
+            .chunks(self.batch_len)
+            .map(<[Document]>::to_vec)
+            .collect();
         self.ready.shuffle(&mut self.rng);
         Ok(())
     }

@@ -78,7 +78,10 @@ pub fn batch(
                 shifted.extend(next_tokens(document, index * len, 0.0));
             }
             normalize(&mut masked, 1.0 / (1.0 + autoregressive_weight));
-            normalize(&mut shifted, autoregressive_weight / (1.0 + autoregressive_weight));
+            normalize(
+                &mut shifted,
+                autoregressive_weight / (1.0 + autoregressive_weight),
+            );
             batch.targets = [masked, shifted].concat();
             batch
         }
@@ -97,7 +100,9 @@ fn autoregressive(documents: &[Document], special: SpecialIds, prompt_weight: f3
         for offset in 0..batch.len {
             batch.positions[start + offset] = offset as u32;
         }
-        batch.targets.extend(next_tokens(document, start, prompt_weight));
+        batch
+            .targets
+            .extend(next_tokens(document, start, prompt_weight));
     }
     normalize(&mut batch.targets, 1.0);
     batch
@@ -126,7 +131,11 @@ fn next_tokens(
         .map(move |(position, &token)| Target {
             row: first_row + position - 1,
             token,
-            weight: if position < document.prompt_len { prompt_weight } else { 1.0 },
+            weight: if position < document.prompt_len {
+                prompt_weight
+            } else {
+                1.0
+            },
         })
         .filter(|target| target.weight > 0.0)
 }
@@ -141,7 +150,11 @@ fn normalize(targets: &mut [Target], total: f32) {
 impl Batch {
     /// Padding rows everywhere; `n_streams` copies of each document will fit.
     fn with_rows(documents: &[Document], n_streams: usize, special: SpecialIds) -> Self {
-        let longest = documents.iter().map(|document| document.ids.len()).max().unwrap_or(0);
+        let longest = documents
+            .iter()
+            .map(|document| document.ids.len())
+            .max()
+            .unwrap_or(0);
         let len = n_streams * longest;
         let n_rows = documents.len() * len;
         Self {
@@ -165,7 +178,8 @@ impl Batch {
         self.tokens[rows + half..rows + half + n].copy_from_slice(&streams.tokens);
         for offset in 0..half {
             self.positions[rows + offset] = offset as u32;
-            self.positions[rows + half + offset] = streams.positions.get(offset).copied().unwrap_or(0);
+            self.positions[rows + half + offset] =
+                streams.positions.get(offset).copied().unwrap_or(0);
         }
         let may_attend = self.may_attend.as_mut().expect("two streams have a mask");
         let mut allow = |query: usize, keys: std::ops::Range<usize>| {
@@ -193,12 +207,7 @@ struct Streams {
 
 impl Streams {
     /// Draws a mask ratio per block and masks that share of its answer tokens, without replacement.
-    fn draw(
-        document: &Document,
-        block_len: usize,
-        mask: TokenId,
-        rng: &mut ChaCha8Rng,
-    ) -> Self {
+    fn draw(document: &Document, block_len: usize, mask: TokenId, rng: &mut ChaCha8Rng) -> Self {
         let n = document.ids.len();
         let mut streams = Self {
             block_len,
@@ -222,7 +231,9 @@ impl Streams {
                 streams.positions.push(position as u32);
             }
             for &position in &masked {
-                streams.masked.push((streams.tokens.len(), document.ids[position], ratio));
+                streams
+                    .masked
+                    .push((streams.tokens.len(), document.ids[position], ratio));
                 streams.tokens.push(mask);
                 streams.positions.push(position as u32);
             }
@@ -240,15 +251,26 @@ mod tests {
 
     fn documents() -> Vec<Document> {
         vec![
-            Document { ids: (10..22).collect(), prompt_len: 5 },
-            Document { ids: (30..37).collect(), prompt_len: 3 },
+            Document {
+                ids: (10..22).collect(),
+                prompt_len: 5,
+            },
+            Document {
+                ids: (30..37).collect(),
+                prompt_len: 3,
+            },
         ]
     }
 
     #[test]
     fn the_autoregressive_rows_predict_the_next_token_up_to_the_end() {
         let objective = ObjectiveSpec::Autoregressive { prompt_weight: 0.0 };
-        let batch = batch(objective, &documents(), SPECIAL, &mut ChaCha8Rng::seed_from_u64(1));
+        let batch = batch(
+            objective,
+            &documents(),
+            SPECIAL,
+            &mut ChaCha8Rng::seed_from_u64(1),
+        );
         let first: Vec<_> = batch.targets.iter().filter(|t| t.row < batch.len).collect();
         assert_eq!(first.len(), 8, "7 answer tokens and the end");
         assert_eq!((first[0].row, first[0].token), (4, 15));
@@ -263,7 +285,12 @@ mod tests {
             n_end_tokens: 2,
             autoregressive_weight: 1.0,
         };
-        batch(objective, &documents(), SPECIAL, &mut ChaCha8Rng::seed_from_u64(seed))
+        batch(
+            objective,
+            &documents(),
+            SPECIAL,
+            &mut ChaCha8Rng::seed_from_u64(seed),
+        )
     }
 
     #[test]
@@ -273,7 +300,8 @@ mod tests {
             let half = batch.len / 2;
             for target in batch.targets.iter().filter(|t| t.row % batch.len >= half) {
                 assert_eq!(batch.tokens[target.row], SPECIAL.mask);
-                let (index, position) = (target.row / batch.len, batch.positions[target.row] as usize);
+                let (index, position) =
+                    (target.row / batch.len, batch.positions[target.row] as usize);
                 let document = ended(&documents()[index], SPECIAL.end, 2);
                 assert_eq!(target.token, document.ids[position]);
                 assert!(position >= document.prompt_len);
@@ -289,7 +317,10 @@ mod tests {
         for query in 0..half {
             for key in 0..half {
                 assert_eq!(mask[query * len + key], key <= query, "memory is causal");
-                assert!(!mask[query * len + half + key], "memory never sees predictions");
+                assert!(
+                    !mask[query * len + half + key],
+                    "memory never sees predictions"
+                );
                 let row = (half + query) * len;
                 assert_eq!(mask[row + key], key / 4 < query / 4);
                 assert_eq!(mask[row + half + key], key / 4 == query / 4 && key <= query);

@@ -1,11 +1,11 @@
 //! Trains a byte-level BPE tokenizer with single digits.
 
+use tokenizers::models::TrainerWrapper;
 use tokenizers::models::bpe::{BPE, BpeTrainerBuilder};
 use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
 use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::models::TrainerWrapper;
 use tokenizers::{AddedToken, DecoderWrapper, ModelWrapper, Tokenizer};
 
 pub const END_TOKEN: &str = "<|endoftext|>";

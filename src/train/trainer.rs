@@ -123,7 +123,10 @@ pub fn train(
         run.state.n_rows += n_rows;
         run.state.seconds += started.elapsed().as_secs_f64();
         since_report.add(loss, n_rows, started.elapsed());
-        let is_checkpoint = run.state.step.is_multiple_of(spec.schedule.checkpoint_every)
+        let is_checkpoint = run
+            .state
+            .step
+            .is_multiple_of(spec.schedule.checkpoint_every)
             || run.state.step == spec.schedule.n_steps;
         if !is_checkpoint && !run.state.step.is_multiple_of(REPORT_EVERY) {
             continue;
@@ -245,7 +248,8 @@ impl<'a> Run<'a> {
             return Ok(());
         }
         let text = fs::read_to_string(&place).map_err(|error| file_error(&place, error))?;
-        let state: State = serde_json::from_str(&text).map_err(|error| file_error(&place, error))?;
+        let state: State =
+            serde_json::from_str(&text).map_err(|error| file_error(&place, error))?;
         if state.spec != *self.spec {
             return Err(TrainError::OtherRun {
                 place: self.folder(),
@@ -282,10 +286,14 @@ impl<'a> Run<'a> {
             .save(&moments)
             .map_err(|error| file_error(&moments, error))?;
         let place = folder.join("state.json");
-        let text = serde_json::to_vec_pretty(&self.state).map_err(|error| file_error(&place, error))?;
+        let text =
+            serde_json::to_vec_pretty(&self.state).map_err(|error| file_error(&place, error))?;
         write_whole(&place, &text).map_err(|error| file_error(&place, error))?;
         let keep = format!("{step}.");
-        for entry in fs::read_dir(&folder).map_err(|error| file_error(&folder, error))?.flatten() {
+        for entry in fs::read_dir(&folder)
+            .map_err(|error| file_error(&folder, error))?
+            .flatten()
+        {
             let name = entry.file_name().to_string_lossy().into_owned();
             if name.ends_with(".bpk") && !name.starts_with(&keep) {
                 // An older checkpoint that stays behind costs space and nothing else.
@@ -335,7 +343,9 @@ impl<'a> Run<'a> {
         let share = documents.len().div_ceil(self.spec.workers);
         Ok(documents
             .chunks(share)
-            .map(|documents| objective::batch(self.spec.objective, documents, self.special, &mut rng))
+            .map(|documents| {
+                objective::batch(self.spec.objective, documents, self.special, &mut rng)
+            })
             .collect())
     }
 
@@ -355,7 +365,11 @@ impl<'a> Run<'a> {
                 .collect();
             handles
                 .into_iter()
-                .map(|handle| handle.join().map_err(|_| TrainError::Text("a worker failed".into())))
+                .map(|handle| {
+                    handle
+                        .join()
+                        .map_err(|_| TrainError::Text("a worker failed".into()))
+                })
                 .collect::<Result<_, _>>()
         })?;
         let n = results.len() as f32;
@@ -365,7 +379,12 @@ impl<'a> Run<'a> {
             loss_sum += loss;
             accumulator.accumulate(&self.model, gradients);
         }
-        let gradients = clip(&self.model, accumulator.grads(), 1.0 / n, self.spec.schedule.clip_norm);
+        let gradients = clip(
+            &self.model,
+            accumulator.grads(),
+            1.0 / n,
+            self.spec.schedule.clip_norm,
+        );
         let learning_rate = self.spec.schedule.learning_rate_at(self.state.step);
         self.model = self
             .optimizer
@@ -412,11 +431,23 @@ pub fn batch_loss(
         }
     };
     let hidden = model.forward_batch(arch, tokens, &rows, &mask);
-    let wanted = ints(batch.targets.iter().map(|target| target.row as i32).collect());
+    let wanted = ints(
+        batch
+            .targets
+            .iter()
+            .map(|target| target.row as i32)
+            .collect(),
+    );
     let logits = model.logits(hidden.select(0, wanted));
     let log_probabilities = activation::log_softmax(logits, 1);
     let n_targets = batch.targets.len();
-    let ids = ints(batch.targets.iter().map(|target| target.token as i32).collect());
+    let ids = ints(
+        batch
+            .targets
+            .iter()
+            .map(|target| target.token as i32)
+            .collect(),
+    );
     let weights: Vec<f32> = batch.targets.iter().map(|target| target.weight).collect();
     let weights = Tensor::<2>::from_data(TensorData::new(weights, [n_targets, 1]), device);
     (log_probabilities.gather(1, ids.reshape([n_targets, 1])) * weights)
@@ -483,7 +514,8 @@ struct Rescale {
 impl ModuleVisitor for Rescale {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = self.old.remove::<D>(param.id) {
-            self.new.register(param.id, gradient.mul_scalar(self.factor));
+            self.new
+                .register(param.id, gradient.mul_scalar(self.factor));
         }
     }
 }

@@ -11,7 +11,9 @@ use wedlm_bench::model::lm::TokenId;
 use wedlm_bench::model::tokenizer::Tokenizer;
 
 pub fn fixture(path: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(path)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(path)
 }
 
 pub fn read_json<T: DeserializeOwned>(path: &str) -> T {
@@ -33,7 +35,11 @@ pub fn load(name: &str) -> BurnLm {
 
 pub fn mask_id(name: &str) -> TokenId {
     let checkpoint = Checkpoint::open(fixture(name).to_str().unwrap()).unwrap();
-    Tokenizer::load(&checkpoint).unwrap().mask_id(&checkpoint).unwrap().unwrap()
+    Tokenizer::load(&checkpoint)
+        .unwrap()
+        .mask_id(&checkpoint)
+        .unwrap()
+        .unwrap()
 }
 
 /// A decision this close may fall either way in floating point.

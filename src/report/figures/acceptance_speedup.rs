@@ -1,8 +1,8 @@
 //! Does more acceptance mean more speed? Measured, and projected onto another machine.
 
 use super::{NotShown, error_bar_note, not_shown_note, notes};
-use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol};
 use crate::analysis::view::{DraftRule, SweepView, TrialKind, TrialView};
+use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol};
 use crate::report::scale::Limits;
 use crate::report::style::{Look, Stroke};
 use crate::stats::interval::Interval;

@@ -1,8 +1,8 @@
 //! How much longer does a forward take when it is fed more tokens?
 
 use super::{NotShown, error_bar_note, notes};
-use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol};
 use crate::analysis::view::{CostCurve, SweepView};
+use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol};
 use crate::report::scale::Limits;
 use crate::report::style::{Dash, GREY, Look, Stroke};
 

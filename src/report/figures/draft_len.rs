@@ -1,8 +1,8 @@
 //! How long are the drafts that a rule lets through?
 
 use super::NotShown;
-use crate::report::chart::{Across, Axis, Bar, Chart, Layer, LegendEntry, Panel, Symbol};
 use crate::analysis::view::{DraftRule, SweepView, TrialKind, TrialView};
+use crate::report::chart::{Across, Axis, Bar, Chart, Layer, LegendEntry, Panel, Symbol};
 use crate::report::scale::Limits;
 use crate::report::style::{Dash, INK, Look, Stroke};
 

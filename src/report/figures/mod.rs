@@ -9,8 +9,8 @@ mod window;
 
 use std::path::Path;
 
-use crate::report::chart::Chart;
 use crate::analysis::view::SweepView;
+use crate::report::chart::Chart;
 use crate::report::render::{self, FigureError, FigureFiles};
 use crate::stats::interval::Interval;
 

@@ -2,8 +2,8 @@
 
 use super::curve::{Observation, curves, dodge};
 use super::{NotShown, error_bar_note, not_shown_note, notes};
-use crate::report::chart::{Axis, Chart, LegendEntry, Panel, Symbol};
 use crate::analysis::view::{SweepView, TrialKind, TrialView};
+use crate::report::chart::{Axis, Chart, LegendEntry, Panel, Symbol};
 use crate::report::scale::Limits;
 use crate::report::style::Look;
 

@@ -2,8 +2,8 @@
 
 use super::curve::{Curve, Observation, curves, dodge};
 use super::{NotShown, error_bar_note, not_shown_note, notes};
-use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Symbol};
 use crate::analysis::view::{Measures, SweepView, TrialKind, TrialView, finite};
+use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Symbol};
 use crate::report::scale::Limits;
 use crate::report::style::{GREY, Look, Stroke};
 use crate::stats::interval::Interval;

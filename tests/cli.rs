@@ -1,0 +1,348 @@
+//! The program as a user runs it: what it prints, what it writes, how it fails.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_wedlm-bench"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("HF_HOME")
+        .output()
+        .unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert!(
+        output.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    text
+}
+
+/// Exit code and the one sentence on standard error.
+fn failure(arguments: &[&str]) -> (i32, String) {
+    let output = run(arguments);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(!text.contains("panicked"), "{text}");
+    (output.status.code().unwrap(), text.trim().to_string())
+}
+
+#[test]
+fn data_writes_the_same_problems_for_the_same_seed() {
+    let one = stdout(&run(&[
+        "data",
+        "synthetic:gsm8k",
+        "-n",
+        "1000",
+        "--seed",
+        "1",
+    ]));
+    let same = stdout(&run(&[
+        "data",
+        "synthetic:gsm8k",
+        "-n",
+        "1000",
+        "--seed",
+        "1",
+    ]));
+    let other = stdout(&run(&[
+        "data",
+        "synthetic:gsm8k",
+        "-n",
+        "1000",
+        "--seed",
+        "2",
+    ]));
+    assert_eq!(one, same);
+    assert_ne!(one, other);
+    assert_eq!(one.lines().count(), 1000);
+    for line in one.lines() {
+        let problem: Value = serde_json::from_str(line).unwrap();
+        assert!(problem["question"].is_string());
+        assert!(problem["answer"].as_str().unwrap().contains("\n#### "));
+    }
+}
+
+#[test]
+fn score_gives_a_log_probability_and_all_entropies_per_token() {
+    let text = stdout(&run(&[
+        "score",
+        "--model",
+        "tests/fixtures/qwen2",
+        "--text",
+        "The capital of France is",
+        "--json",
+    ]));
+    let score: Value = serde_json::from_str(&text).unwrap();
+    let golden: Value =
+        serde_json::from_str(&fs::read_to_string("tests/fixtures/qwen2/golden.json").unwrap())
+            .unwrap();
+    let expected = &golden["prompts"][2];
+    assert_eq!(score["ids"], expected["ids"]);
+    let numbers = |value: &Value| -> Vec<f64> {
+        value
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| v.as_f64().unwrap())
+            .collect()
+    };
+    for (got, expected) in numbers(&score["logprobs"])
+        .iter()
+        .zip(numbers(&expected["logprobs"]))
+    {
+        assert!((got - expected).abs() < 1e-3);
+    }
+    let entropies = score["entropies"].as_array().unwrap();
+    assert_eq!(entropies.len(), score["ids"].as_array().unwrap().len());
+    for (got, expected) in entropies
+        .iter()
+        .zip(expected["entropies"].as_array().unwrap())
+    {
+        for kind in ["shannon", "renyi_2", "tsallis_2", "topk_10", "min"] {
+            assert!((got[kind].as_f64().unwrap() - expected[kind].as_f64().unwrap()).abs() < 1e-3);
+        }
+    }
+    let by_ids = stdout(&run(&[
+        "score",
+        "--model",
+        "tests/fixtures/qwen2",
+        "--ids",
+        "5,6,7",
+        "--json",
+    ]));
+    assert!(
+        by_ids.starts_with(r#"{"ids":[5,6,7],"logprobs":["#),
+        "{by_ids}"
+    );
+}
+
+#[test]
+fn generate_reports_rounds_that_add_up_to_the_text() {
+    let decoders = [
+        "{kind: autoregressive}",
+        "{kind: speculative, stop: {kind: absolute, theta_abs: 1.0}, max_draft_len: 8}",
+        "{kind: window, select: {kind: entropy, entropy_threshold: 0.4}}",
+    ];
+    for decoder in decoders {
+        let text = stdout(&run(&[
+            "generate",
+            "--decoder",
+            decoder,
+            "--prompt",
+            "Question: Tom has 3 boxes with 4 pens in each box. How many pens does Tom have?\nAnswer:",
+            "--max-new-tokens",
+            "20",
+            "--ignore-eos",
+            "--json",
+        ]));
+        let generation: Value = serde_json::from_str(&text).unwrap();
+        let rounds = generation["rounds"].as_array().unwrap();
+        let committed: Vec<Value> = rounds
+            .iter()
+            .flat_map(|round| round["committed"].as_array().unwrap().clone())
+            .collect();
+        assert_eq!(
+            generation["ids"].as_array().unwrap(),
+            &committed,
+            "{decoder}"
+        );
+        assert_eq!(committed.len(), 20);
+        assert_eq!(generation["counts"]["verifier_forwards"], rounds.len());
+        let is_window = decoder.contains("window");
+        assert_eq!(rounds[0].get("positions").is_some(), is_window);
+        assert_eq!(rounds[0].get("draft").is_some(), !is_window);
+    }
+    let shown = stdout(&run(&[
+        "generate",
+        "--prompt",
+        "Question:",
+        "--max-new-tokens",
+        "8",
+    ]));
+    assert!(
+        shown.contains("round   1") && shown.contains("tokens per forward"),
+        "{shown}"
+    );
+}
+
+fn sweep(out: &Path, extra: &[&str]) -> Output {
+    let mut arguments = vec![
+        "sweep",
+        "configs/smoke.yaml",
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    arguments.extend(extra);
+    run(&arguments)
+}
+
+#[test]
+fn a_sweep_ends_with_its_folder_and_leaves_every_file_in_it() {
+    let out = tempfile::tempdir().unwrap();
+    let text = stdout(&sweep(out.path(), &["--limit", "2"]));
+    let folder = Path::new(text.lines().last().unwrap());
+    for file in [
+        "manifest.json",
+        "sweep.yaml",
+        "journal.jsonl",
+        "trials.parquet",
+        "generations.parquet",
+        "rounds.parquet",
+        "positions.parquet",
+        "report.md",
+    ] {
+        assert!(folder.join(file).is_file(), "{file}");
+    }
+    assert!(fs::read_dir(folder.join("figures")).unwrap().count() >= 4);
+    assert!(!fs::read_dir(folder).unwrap().any(|entry| {
+        entry
+            .unwrap()
+            .path()
+            .extension()
+            .is_some_and(|e| e == "tmp")
+    }));
+    let manifest: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["status"], "finished");
+    assert_eq!(manifest["n_prompts"], 2);
+    assert_eq!(manifest["costs"].as_array().unwrap().len(), 3);
+
+    // The resolved file runs as it is and plans the same trials.
+    let resolved = folder.join("sweep.yaml");
+    let again = stdout(&run(&["sweep", resolved.to_str().unwrap(), "--dry-run"]));
+    let planned = |text: &str| {
+        text.lines()
+            .take_while(|line| !line.contains("points and"))
+            .map(str::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(planned(&text), planned(&again));
+}
+
+#[test]
+fn a_resumed_sweep_runs_only_what_is_missing() {
+    let out = tempfile::tempdir().unwrap();
+    let text = stdout(&sweep(out.path(), &["--limit", "2"]));
+    let folder = Path::new(text.lines().last().unwrap()).to_path_buf();
+    // As a kill leaves it: not finished, the last lines of the journal missing or cut.
+    let manifest = folder.join("manifest.json");
+    let running = fs::read_to_string(&manifest)
+        .unwrap()
+        .replace("\"finished\"", "\"running\"");
+    fs::write(&manifest, running).unwrap();
+    let journal = folder.join("journal.jsonl");
+    let lines = fs::read_to_string(&journal).unwrap();
+    let kept: Vec<&str> = lines.lines().take(3).collect();
+    fs::write(
+        &journal,
+        format!("{}\n{{\"generation\":{{\"tri", kept.join("\n")),
+    )
+    .unwrap();
+
+    let resumed = stdout(&sweep(out.path(), &["--limit", "2", "--resume"]));
+    assert_eq!(Path::new(resumed.lines().last().unwrap()), folder);
+    let after = fs::read_to_string(&journal).unwrap();
+    assert!(
+        after.starts_with(&kept.join("\n")),
+        "finished generations are not run again"
+    );
+    assert_eq!(after.lines().count(), lines.lines().count());
+
+    let running = fs::read_to_string(&manifest)
+        .unwrap()
+        .replace("\"finished\"", "\"running\"");
+    fs::write(&manifest, running).unwrap();
+    let other = sweep(out.path(), &["--limit", "1", "--resume"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("another configuration"));
+}
+
+#[test]
+fn mistakes_are_one_sentence_with_the_place_and_the_exit_code() {
+    let cases: [(&[&str], i32, &str); 8] = [
+        (
+            &["sweep", "configs/nothing.yaml"],
+            2,
+            "configs/nothing.yaml: no such file",
+        ),
+        (
+            &["sweep", "configs/smoke.yaml", "--set", "workload.limt=3"],
+            2,
+            "workload: unknown field 'limt', expected 'limit'",
+        ),
+        (
+            &[
+                "sweep",
+                "configs/smoke.yaml",
+                "--set",
+                "models.drafter=no/such/folder",
+            ],
+            1,
+            "no/such/folder: not found",
+        ),
+        (
+            &[
+                "sweep",
+                "configs/smoke.yaml",
+                "--set",
+                "models.drafter=tests/fixtures/llama",
+            ],
+            1,
+            "have different tokenizers: id ",
+        ),
+        (
+            &[
+                "sweep",
+                "configs/smoke.yaml",
+                "--set",
+                "workload.source=gsm8k:no.jsonl",
+            ],
+            1,
+            "no.jsonl",
+        ),
+        (
+            &["sweep", "configs/smoke.yaml", "--device", "cuda:3"],
+            1,
+            "--features cuda",
+        ),
+        (
+            &["score", "--model", "embedded:nothing", "--text", "a"],
+            1,
+            "there is no such embedded model",
+        ),
+        (
+            &["generate", "--decoder", "{kind: fast}", "--prompt", "a"],
+            2,
+            "--decoder",
+        ),
+    ];
+    for (arguments, code, expected) in cases {
+        let (got, message) = failure(arguments);
+        assert_eq!(got, code, "{arguments:?}: {message}");
+        assert!(message.contains(expected), "{arguments:?}: {message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+}
+
+#[test]
+fn an_empty_prompt_and_a_full_context_are_errors() {
+    let (code, message) = failure(&["generate", "--prompt", "", "--max-new-tokens", "4"]);
+    assert_eq!(
+        (code, message.contains("the prompt is empty")),
+        (1, true),
+        "{message}"
+    );
+    let (code, message) = failure(&["generate", "--prompt", "a", "--max-new-tokens", "5000"]);
+    assert_eq!(
+        (code, message.contains("holds 1024")),
+        (1, true),
+        "{message}"
+    );
+}

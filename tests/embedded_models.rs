@@ -1,0 +1,173 @@
+//! The models that are compiled in: lossless on a real pair, and good enough to study.
+
+use wedlm_bench::config::decoder::DecoderSpec;
+use wedlm_bench::engine::session::{Models, Request, Sampling, decode};
+use wedlm_bench::engine::step::Generation;
+use wedlm_bench::model::device::{DeviceSpec, Dtype};
+use wedlm_bench::model::lm::{LanguageModel, TokenId};
+use wedlm_bench::model::loaded::{LoadedModel, Placement};
+use wedlm_bench::workload::{Item, Split, exact_match, synthetic_items};
+
+fn open(name: &str) -> LoadedModel {
+    let placement = Placement {
+        device: DeviceSpec::Cpu,
+        dtype: Dtype::F32,
+        context_len: 512,
+    };
+    LoadedModel::open(&format!("embedded:{name}"), placement).unwrap()
+}
+
+struct Trio {
+    verifier: LoadedModel,
+    drafter: LoadedModel,
+    window: LoadedModel,
+}
+
+impl Trio {
+    fn open() -> Self {
+        Self {
+            verifier: open("verifier"),
+            drafter: open("drafter-10"),
+            window: open("wedlm"),
+        }
+    }
+
+    fn decode(
+        &mut self,
+        decoder: &str,
+        prompt: &[TokenId],
+        budget: usize,
+        temperature: f64,
+        seed: u64,
+    ) -> Generation {
+        let spec: DecoderSpec = serde_json::from_str(decoder).unwrap();
+        let request = Request {
+            prompt,
+            max_new_tokens: budget,
+            stop_ids: &self.verifier.eos_ids,
+            mask_id: self.window.mask_id,
+            sampling: Sampling {
+                temperature,
+                ..Sampling::default()
+            },
+            seed,
+            ..Request::default()
+        };
+        let mut models = Models {
+            verifier: Some(&mut self.verifier.lm as &mut dyn LanguageModel),
+            drafter: Some(&mut self.drafter.lm as &mut dyn LanguageModel),
+            window: Some(&mut self.window.lm as &mut dyn LanguageModel),
+        };
+        decode(&spec, &mut models, &request).unwrap()
+    }
+
+    fn encode(&self, item: &Item) -> Vec<TokenId> {
+        self.verifier.tokenizer.encode(&item.prompt).unwrap()
+    }
+}
+
+const AUTOREGRESSIVE: &str = r#"{"kind": "autoregressive"}"#;
+
+#[test]
+fn greedy_speculative_text_equals_autoregressive_text_on_100_prompts() {
+    let mut trio = Trio::open();
+    let decoders = [
+        r#"{"kind": "speculative", "stop": {"kind": "fixed"}, "max_draft_len": 6}"#,
+        r#"{"kind": "speculative", "stop": {"kind": "absolute", "theta_abs": 0.5}, "max_draft_len": 12}"#,
+        r#"{"kind": "speculative", "stop": {"kind": "relative", "theta_rel": 2.0}, "order": "after"}"#,
+        r#"{"kind": "speculative", "stop": {"kind": "adaedl"}, "max_draft_len": 10}"#,
+    ];
+    for (index, item) in synthetic_items(Split::HeldOutSeed, 5, 100)
+        .iter()
+        .enumerate()
+    {
+        let prompt = trio.encode(item);
+        let expected = trio.decode(AUTOREGRESSIVE, &prompt, 96, 0.0, 0);
+        let decoder = decoders[index % decoders.len()];
+        let got = trio.decode(decoder, &prompt, 96, 0.0, 0);
+        assert_eq!(got.ids, expected.ids, "{decoder}: {}", item.prompt);
+    }
+}
+
+/// Upper 1e-4 quantile of χ² with `dof` degrees of freedom (Wilson and Hilferty 1931).
+fn chi_square_bound(dof: f64) -> f64 {
+    let z = 3.719;
+    let a = 2.0 / (9.0 * dof);
+    dof * (1.0 - a + z * a.sqrt()).powi(3)
+}
+
+#[test]
+fn sampled_speculative_text_has_the_verifiers_distribution() {
+    let mut trio = Trio::open();
+    // An open prompt, so that the distribution is broad.
+    let prompt = trio.verifier.tokenizer.encode("Question:").unwrap();
+    let n = 3000;
+    for accept in ["rejection", "block"] {
+        let speculative = format!(
+            r#"{{"kind": "speculative", "stop": {{"kind": "fixed"}}, "max_draft_len": 2, "accept": {{"kind": "{accept}"}}}}"#
+        );
+        // Both tokens of a text of two, hashed to 64 cells.
+        let mut counts = [[0.0f64; 64]; 2];
+        for (side, decoder) in [AUTOREGRESSIVE, speculative.as_str()]
+            .into_iter()
+            .enumerate()
+        {
+            for draw in 0..n {
+                let seed = (side as u64 + 1) * 1_000_003 + draw;
+                let ids = trio.decode(decoder, &prompt, 3, 1.0, seed).ids;
+                let cell = ids.iter().take(2).fold(7u64, |hash, &id| {
+                    (hash ^ u64::from(id)).wrapping_mul(0x0100_0000_01b3) >> 3
+                });
+                counts[side][(cell % 64) as usize] += 1.0;
+            }
+        }
+        let cells = counts[0]
+            .iter()
+            .zip(&counts[1])
+            .filter(|(a, b)| *a + *b > 0.0);
+        let statistic: f64 = cells
+            .clone()
+            .map(|(a, b)| (a - b) * (a - b) / (a + b))
+            .sum();
+        let dof = cells.count() as f64 - 1.0;
+        assert!(dof >= 10.0, "the prompt is too narrow for a test: {dof}");
+        assert!(
+            statistic < chi_square_bound(dof),
+            "{accept}: χ² {statistic} with {dof} degrees of freedom"
+        );
+    }
+}
+
+#[test]
+fn the_embedded_models_solve_held_out_problems() {
+    let mut trio = Trio::open();
+    let items = synthetic_items(Split::HeldOutSeed, 99, 60);
+    let window = r#"{"kind": "window", "window_size": 16, "select": {"kind": "entropy", "entropy_threshold": 0.4, "pos_penalty": 0.02}}"#;
+    let fixed = r#"{"kind": "speculative", "stop": {"kind": "fixed"}, "max_draft_len": 4}"#;
+    let (mut right, mut right_window, mut committed, mut forwards) = (0, 0, 0, 0);
+    let (mut drafted, mut accepted) = (0, 0);
+    for item in &items {
+        let prompt = trio.encode(item);
+        let answer = item.answer.as_ref().unwrap();
+        let text =
+            |trio: &Trio, generation: &Generation| trio.verifier.tokenizer.decode(&generation.ids);
+        let speculative = trio.decode(fixed, &prompt, 160, 0.0, 0);
+        right += usize::from(exact_match(&text(&trio, &speculative), answer));
+        drafted += speculative.counts.drafted;
+        accepted += speculative.counts.accepted;
+        let filled = trio.decode(window, &prompt, 160, 0.0, 0);
+        right_window += usize::from(exact_match(&text(&trio, &filled), answer));
+        committed += filled.counts.committed;
+        forwards += filled.counts.verifier_forwards;
+    }
+    // Far below what the model cards say, so that only a broken model fails.
+    assert!(right >= 45, "verifier: {right} of 60");
+    assert!(right_window >= 40, "wedlm: {right_window} of 60");
+    let acceptance = accepted as f64 / drafted as f64;
+    assert!((0.4..0.97).contains(&acceptance), "acceptance {acceptance}");
+    let tokens_per_forward = committed as f64 / forwards as f64;
+    assert!(
+        tokens_per_forward > 2.0,
+        "{tokens_per_forward} tokens per forward"
+    );
+}

@@ -1,0 +1,135 @@
+//! Every command and every YAML block that the README shows works.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use clap::Parser;
+use wedlm_bench::cli::{Cli, Verb};
+use wedlm_bench::config::load_sweep;
+use wedlm_bench::config::train::TrainSpec;
+use wedlm_bench::plan::plan;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Text of the fenced blocks of one language.
+fn blocks(language: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    text.split(&format!("```{language}\n"))
+        .skip(1)
+        .map(|rest| rest.split("```").next().unwrap().to_string())
+        .collect()
+}
+
+/// Words of a shell line; quotes may span lines.
+fn words(text: &str) -> Vec<Vec<String>> {
+    let (mut commands, mut command, mut word) = (Vec::new(), Vec::new(), String::new());
+    let (mut quote, mut is_open) = (None, false);
+    for letter in text.chars() {
+        match (quote, letter) {
+            (Some(mark), _) if letter == mark => quote = None,
+            (Some(_), _) => word.push(letter),
+            (None, '"' | '\'') => (quote, is_open) = (Some(letter), true),
+            (None, ' ' | '\n') => {
+                if is_open || !word.is_empty() {
+                    command.push(std::mem::take(&mut word));
+                    is_open = false;
+                }
+                if letter == '\n' && !command.is_empty() {
+                    commands.push(std::mem::take(&mut command));
+                }
+            }
+            (None, _) => word.push(letter),
+        }
+    }
+    commands
+}
+
+/// Arguments of every command of this program in the README.
+fn commands() -> Vec<Vec<String>> {
+    blocks("sh")
+        .iter()
+        .flat_map(|block| words(block))
+        .filter_map(|command| {
+            let start = match command[0].as_str() {
+                "wedlm-bench" => 1,
+                "cargo" => command.iter().position(|word| word == "--")? + 1,
+                other => panic!("the README runs '{other}', which this test does not know"),
+            };
+            Some(command[start..].to_vec())
+        })
+        .collect()
+}
+
+#[test]
+fn the_readme_has_the_two_commands() {
+    let all = blocks("sh").join("");
+    assert!(all.contains("cargo run --release -- sweep configs/gsm8k.yaml\n"));
+    assert!(all.contains("cargo test --release\n"));
+    let ci = fs::read_to_string(root().join(".ci/run")).unwrap();
+    assert!(ci.contains("\ncargo test --release\n"));
+}
+
+#[test]
+fn every_command_parses_and_its_files_are_valid() {
+    let commands = commands();
+    assert!(commands.len() >= 8, "{commands:?}");
+    for command in commands {
+        let cli = Cli::try_parse_from(std::iter::once("wedlm-bench".to_string()).chain(command.clone()))
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        match cli.verb {
+            Verb::Sweep(args) => {
+                let sweep = load_sweep(root().join(&args.config), &args.overrides).unwrap();
+                plan(&sweep).unwrap();
+            }
+            Verb::Train(args) => drop(TrainSpec::load(&root().join(&args.config)).unwrap()),
+            Verb::Generate(_) | Verb::Score(_) | Verb::Data(_) | Verb::Devices {} => {
+                let output = Command::new(env!("CARGO_BIN_EXE_wedlm-bench"))
+                    .args(&command)
+                    .output()
+                    .unwrap();
+                let error = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{command:?}: {error}");
+                assert!(!output.stdout.is_empty(), "{command:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_sweep_file_of_the_readme_plans() {
+    let blocks = blocks("yaml");
+    assert_eq!(blocks.len(), 1);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("first.yaml");
+    fs::write(&path, &blocks[0]).unwrap();
+    let plan = plan(&load_sweep(&path, &[]).unwrap()).unwrap();
+    assert_eq!(plan.trials.len(), 1 + 4 + 9 + 3);
+}
+
+#[test]
+fn every_training_file_is_valid() {
+    let mut n = 0;
+    for entry in fs::read_dir(root().join("configs/train")).unwrap() {
+        TrainSpec::load(&entry.unwrap().path()).unwrap();
+        n += 1;
+    }
+    assert_eq!(n, 3);
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let links: Vec<&str> = text
+        .split("](")
+        .skip(1)
+        .map(|rest| rest.split(')').next().unwrap())
+        .filter(|link| !link.starts_with("http"))
+        .collect();
+    assert!(links.len() >= 4);
+    for link in links {
+        assert!(root().join(link).exists(), "{link}");
+    }
+}
