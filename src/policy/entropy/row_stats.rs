@@ -107,3 +107,31 @@ impl RowStats {
         self.log_normalizer.is_nan()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::noise::Noise;
+
+    #[test]
+    fn processors_with_and_without_fused_multiplication_agree_to_a_millionth_of_a_nat() {
+        let noise = Noise::new(5);
+        let row: Vec<f32> = (0..5_000)
+            .map(|token| (20.0 * noise.uniform(token)) as f32)
+            .collect();
+        let rules = [
+            EntropyRule::default(),
+            EntropyRule::Renyi {
+                alpha: 2.0,
+                temperature: 0.7,
+            },
+            EntropyRule::Varentropy { temperature: 1.0 },
+        ];
+        let with = RowStats::read_with::<true>(&row, &rules);
+        let without = RowStats::read_with::<false>(&row, &rules);
+        assert!((with.log_normalizer - without.log_normalizer).abs() < 1e-6);
+        for (a, b) in with.entropies.iter().zip(&without.entropies) {
+            assert!((a - b).abs() < 1e-6, "{a} {b}");
+        }
+    }
+}
