@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::config::decoder::DecoderSpec;
 use crate::config::hardware::HardwareProfile;
-use crate::plan::{Trial, reads_entropy};
+use crate::plan::{Trial, reads_entropy, select_reads_entropy};
 use crate::policy::stop::StopRule;
 use crate::record::journal::Entry;
 use crate::record::schema::{GenerationRecord, RoundRecord, TrialRecord};
@@ -82,7 +82,9 @@ pub fn summarise(
 pub fn is_lossless(decoder: &DecoderSpec) -> bool {
     match decoder {
         DecoderSpec::Autoregressive {} => true,
-        DecoderSpec::Speculative { accept, .. } => accept.is_lossless(),
+        DecoderSpec::Speculative { accept, .. } | DecoderSpec::WindowDraft { accept, .. } => {
+            accept.is_lossless()
+        }
         DecoderSpec::Window { .. } => false,
     }
 }
@@ -92,6 +94,13 @@ fn kind(decoder: &DecoderSpec) -> TrialKind {
         DecoderSpec::Autoregressive {} => TrialKind::Autoregressive,
         DecoderSpec::Speculative { stop, .. } => TrialKind::Speculative(draft_rule(stop)),
         DecoderSpec::Window { .. } => TrialKind::Window,
+        DecoderSpec::WindowDraft { select, .. } => {
+            TrialKind::Speculative(if select_reads_entropy(select) {
+                DraftRule::Entropy
+            } else {
+                DraftRule::OtherSignal
+            })
+        }
     }
 }
 
@@ -284,6 +293,7 @@ fn record(
         DecoderSpec::Autoregressive {} => "autoregressive",
         DecoderSpec::Speculative { .. } => "speculative",
         DecoderSpec::Window { .. } => "window",
+        DecoderSpec::WindowDraft { .. } => "window_draft",
     };
     let mut record = TrialRecord {
         trial_id: trial.id.clone(),

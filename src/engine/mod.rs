@@ -8,3 +8,4 @@ pub mod session;
 pub mod speculative;
 pub mod step;
 pub mod window;
+pub mod window_draft;

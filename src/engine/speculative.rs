@@ -1,8 +1,8 @@
 //! Speculative decoding: a drafter proposes, the verifier accepts or corrects.
 
-mod draft;
-mod setting;
-mod verify;
+pub(super) mod draft;
+pub(super) mod setting;
+pub(super) mod verify;
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,9 @@ use self::setting::{Dice, Setting};
 use crate::engine::clock::timed;
 use crate::engine::prompt;
 use crate::engine::session::{EngineError, Request};
-use crate::engine::step::{Counts, DraftStop, Durations, Finish, Generation, Round};
+use crate::engine::step::{
+    Counts, DraftStop, Durations, Finish, Generation, Outcome, Round, Slot,
+};
 use crate::model::lm::{LanguageModel, Logits, TokenId};
 use crate::policy::accept::{AcceptRule, Verdict};
 use crate::policy::entropy::EntropyRule;
@@ -230,7 +232,7 @@ fn bounds(setting: &Setting<'_>, state: &mut StopState, n_committed: usize) -> B
 }
 
 /// The accepted tokens and the verifier's, up to the first stop token.
-fn committed(draft: &Draft, verdict: &Verdict, stop_ids: &[TokenId]) -> (Vec<TokenId>, Finish) {
+pub(super) fn committed(draft: &Draft, verdict: &Verdict, stop_ids: &[TokenId]) -> (Vec<TokenId>, Finish) {
     let mut tokens = draft.tokens[..verdict.accepted].to_vec();
     tokens.push(verdict.next);
     match tokens.iter().position(|token| stop_ids.contains(token)) {
@@ -244,7 +246,8 @@ fn committed(draft: &Draft, verdict: &Verdict, stop_ids: &[TokenId]) -> (Vec<Tok
     }
 }
 
-fn record(
+/// Books one round.
+pub(super) fn record(
     generation: &mut Generation,
     context_len: usize,
     draft: Draft,
@@ -255,12 +258,14 @@ fn record(
     let drafted = draft.tokens.len();
     let tested = drafted.min(verdict.accepted + 1);
     let drafter_forwards = draft.forwards.len();
+    let is_filled = |slot: &&Slot| slot.outcome == Outcome::Filled;
     generation.counts += Counts {
         rounds: 1,
         drafted: drafted as u64,
         tested: tested as u64,
         accepted: verdict.accepted as u64,
         committed: committed.len() as u64,
+        filled: draft.slots.iter().filter(is_filled).count() as u64,
         drafter_forwards: drafter_forwards as u64,
         verifier_forwards: 1,
         drafter_token_instances: draft.token_instances(drafter_forwards) as u64,

@@ -6,9 +6,10 @@
 //! notebook's procedure, which differs from both and is kept for comparison.
 
 mod agreement;
-mod chooser;
+pub(super) mod chooser;
+pub(super) mod feed;
 mod notebook;
-mod observer;
+pub(super) mod observer;
 mod step;
 mod stream;
 

@@ -13,7 +13,7 @@ use crate::policy::stop::{DraftOrder, SlotView, StopState};
 
 /// A draft, and all that was seen on the way.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(in crate::engine) struct Draft {
     pub tokens: Vec<TokenId>,
     pub stopped_by: DraftStop,
     /// One entry per slot looked at; those behind `tokens` were refused.
@@ -28,19 +28,14 @@ pub(super) struct Draft {
     pub distributions: Vec<Vec<f64>>,
     /// Duration of each drafter forward.
     pub forwards: Vec<Duration>,
-    /// Rows fed in the first forward: the last committed token, and those before it that the cache
-    /// lacks.
-    pub first_fed: usize,
+    /// Rows fed in each of them. The first feeds the committed tokens that the cache lacks.
+    pub fed: Vec<usize>,
 }
 
 impl Draft {
     /// Rows fed in the first `n_forwards` forwards.
     pub fn token_instances(&self, n_forwards: usize) -> usize {
-        if n_forwards == 0 {
-            0
-        } else {
-            self.first_fed + n_forwards - 1
-        }
+        self.fed[..n_forwards].iter().sum()
     }
 }
 
@@ -104,9 +99,7 @@ fn look(
     let positions: Vec<u32> = (first as u32..position as u32).collect();
     let mut duration = Duration::ZERO;
     let logits = timed(&mut duration, || drafter.forward(fed, &positions, 1))?;
-    if draft.forwards.is_empty() {
-        draft.first_fed = fed.len();
-    }
+    draft.fed.push(fed.len());
     draft.forwards.push(duration);
 
     let row = logits.last();

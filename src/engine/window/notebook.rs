@@ -56,7 +56,7 @@ pub fn decode(
 ) -> Result<Generation, EngineError> {
     let mut generation = Generation::default();
     // The notebook does not keep the mask token from being chosen.
-    let mut chooser = Chooser::new(rule, request, None);
+    let mut chooser = Chooser::new(&rule.select, rule.window_size, rule.entropy, request, None);
     let mut window = Window::masked(rule.window_size, mask_id);
     let mut text = request.prompt.to_vec();
     // The row of the last prompt token predicts slot 0, so that token is fed with the window.
