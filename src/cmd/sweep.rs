@@ -20,7 +20,7 @@ use crate::cmd::run_folder::{RunFolder, config_hash};
 use crate::config::decoder::DecoderSpec;
 use crate::config::models::Role;
 use crate::config::{SweepSpec, load_sweep};
-use crate::model::lm::LanguageModel;
+use crate::model::lm::{LanguageModel, TokenId};
 use crate::model::loaded::Placement;
 use crate::plan::{Plan, Trial, plan};
 use crate::record::folder::{now, today};
@@ -256,6 +256,7 @@ fn measure_all(
         sampling: sweep.sampling,
         seed: sweep.seed,
         stop_ids: models.stop_ids(),
+        stop_strings: stop_strings(sweep, models)?,
         mask_id: models.mask_id(),
     };
     let done = keys(entries);
@@ -292,6 +293,14 @@ fn measure_all(
     }
     bar.finish_and_clear();
     Ok(false)
+}
+
+/// Each text under `workload.stop` as tokens.
+fn stop_strings(sweep: &SweepSpec, models: &LoadedModels) -> Result<Vec<Vec<TokenId>>, Failure> {
+    let texts = sweep.workload.stop.iter();
+    texts
+        .map(|text| models.tokenizer().encode(text).map_err(Failure::Other))
+        .collect()
 }
 
 fn progress_bar(n: usize, done: usize) -> ProgressBar {

@@ -3,6 +3,7 @@
 pub mod autoregressive;
 mod choice;
 mod clock;
+mod ending;
 mod prompt;
 pub mod session;
 pub mod speculative;

@@ -19,6 +19,8 @@ pub struct Request<'a> {
     pub max_new_tokens: usize,
     /// Tokens that end the text; they are committed as its last token.
     pub stop_ids: &'a [TokenId],
+    /// Stop strings as tokens, none of them empty; a text that ends with one of them ends there.
+    pub stop_strings: &'a [Vec<TokenId>],
     /// The mask token; it is never drawn. Needed by window decoders.
     pub mask_id: Option<TokenId>,
     pub sampling: Sampling,
@@ -47,6 +49,8 @@ pub struct Models<'a> {
 pub enum EngineError {
     #[error("the prompt is empty: a decoder needs at least one token to continue")]
     EmptyPrompt,
+    #[error("stop string {index} has no tokens: it would end every text before it begins")]
+    EmptyStopString { index: usize },
     #[error("this decoder needs a {role} model: name one under models.{role}")]
     MissingModel { role: &'static str },
     #[error(

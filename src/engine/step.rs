@@ -10,7 +10,7 @@ use crate::model::lm::TokenId;
 /// One decoded prompt.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Generation {
-    /// Committed tokens, the prompt not included. A stop token, if met, is the last one.
+    /// Committed tokens, the prompt not included. A stop token, if met, is the last one; a stop string stays.
     pub ids: Vec<TokenId>,
     pub rounds: Vec<Round>,
     pub counts: Counts,
@@ -37,7 +37,7 @@ pub enum DraftStop {
     MaxDraftLen,
     /// The stopping rule fired.
     Rule,
-    /// The drafter drew a stop token.
+    /// The drafter drew a stop token, or the last token of a stop string.
     Eos,
 }
 

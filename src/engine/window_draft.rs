@@ -145,12 +145,11 @@ pub fn decode(
         pair.proposer.prefill(request)?;
         prompt::prefill(pair.verifier, request)
     })?;
-    while generation.ids.len() < request.max_new_tokens {
-        pair.round(&setting, &mut generation)?;
-        if generation.finished_by == Finish::StopToken {
-            break;
+    generation.finished_by = loop {
+        if let Some(finish) = pair.round(&setting, &mut generation)? {
+            break finish;
         }
-    }
+    };
     generation.durations.wall = started.elapsed();
     Ok(generation)
 }
@@ -167,12 +166,12 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// Drafts, verifies, commits and rolls back.
+    /// Drafts, verifies, commits and rolls back. Returns why the text ends, if it does.
     fn round(
         &mut self,
         setting: &Setting<'_>,
         generation: &mut Generation,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Option<Finish>, EngineError> {
         let started = Instant::now();
         let context_len = self.text.len();
         // The verifier adds a token of its own.
@@ -185,8 +184,7 @@ impl Pair<'_> {
         })?;
         let verdict = verify::judge(setting, &rows, &self.text, &draft, &mut self.dice)?;
         verify::mark_slots(setting, &rows, &mut draft, verdict.accepted);
-        let (committed, finish) = committed(&draft, &verdict, setting.request.stop_ids);
-        generation.finished_by = finish;
+        let (committed, finish) = committed(&generation.ids, &draft, &verdict, setting.request);
         self.text.extend(&committed);
         timed(&mut durations.verify, || {
             self.verifier.truncate(context_len + verdict.accepted);
@@ -204,6 +202,6 @@ impl Pair<'_> {
             committed,
             durations,
         );
-        Ok(())
+        Ok(finish)
     }
 }

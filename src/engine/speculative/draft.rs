@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::setting::{Dice, Setting};
 use crate::engine::choice::compared_distribution;
 use crate::engine::clock::timed;
+use crate::engine::ending;
 use crate::engine::step::{DraftStop, Slot};
 use crate::model::lm::{LanguageModel, ModelError, TokenId};
 use crate::policy::entropy::{EntropyRule, RowStats};
@@ -56,7 +57,7 @@ struct Candidate {
     stats: RowStats,
 }
 
-/// Drafts until a rule fires, a stop token is drafted or a bound is reached.
+/// Drafts until a rule fires, the text ends or a bound is reached.
 ///
 /// # Errors
 /// Those of the drafter.
@@ -71,7 +72,7 @@ pub(super) fn propose(
     let mut draft = Draft::default();
     while draft.tokens.len() < bounds.cap {
         let candidate = look(drafter, setting, text, &mut draft, dice)?;
-        if let Some(stop) = decide(setting, state, &mut draft, candidate) {
+        if let Some(stop) = decide(setting, text, state, &mut draft, candidate) {
             draft.stopped_by = stop;
             return Ok(draft);
         }
@@ -161,6 +162,7 @@ fn choose(
 /// Drafts the candidate or not; says why the draft ends, if it does.
 fn decide(
     setting: &Setting<'_>,
+    text: &[TokenId],
     state: &StopState,
     draft: &mut Draft,
     candidate: Candidate,
@@ -196,7 +198,8 @@ fn decide(
     }
     draft.tokens.push(candidate.token);
     draft.probabilities[slot] = candidate.probability;
-    if setting.request.stop_ids.contains(&candidate.token) {
+    let ids = &text[setting.request.prompt.len()..];
+    if ending::is_end(ids, &draft.tokens, setting.request) {
         return Some(DraftStop::Eos);
     }
     fires_after.then_some(DraftStop::Rule)

@@ -114,7 +114,12 @@ fn by_evidence(
 }
 
 /// Writes the outcomes into the slots of the draft, and the overlaps if the request asks for them.
-pub(in crate::engine) fn mark_slots(setting: &Setting<'_>, rows: &Logits, draft: &mut Draft, accepted: usize) {
+pub(in crate::engine) fn mark_slots(
+    setting: &Setting<'_>,
+    rows: &Logits,
+    draft: &mut Draft,
+    accepted: usize,
+) {
     let drafted = draft.tokens.len();
     for (index, slot) in draft.slots.iter_mut().enumerate().take(drafted) {
         slot.outcome = if index < accepted {

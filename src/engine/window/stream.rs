@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::clock::timed;
+use crate::engine::ending::{Cut, cut};
 use crate::engine::session::{EngineError, Request};
 use crate::engine::step::{Durations, Generation};
+use crate::engine::window::WindowRule;
 use crate::engine::window::chooser::Chooser;
 use crate::engine::window::feed;
 use crate::engine::window::observer::Place;
 use crate::engine::window::step::Step;
-use crate::engine::window::{Cut, WindowRule, cut};
 use crate::model::lm::{LanguageModel, Logits, TokenId};
 use crate::policy::window::Window;
 
@@ -65,7 +66,7 @@ pub fn decode(
     })?;
     loop {
         let round_started = Instant::now();
-        let plan = decide(&mut window, request, generation.ids.len(), refill);
+        let plan = decide(&mut window, request, &generation.ids, refill);
         let mut verify = Duration::ZERO;
         let logits = timed(&mut verify, || {
             compute(model, &plan, chooser.reads_committed_rows())
@@ -105,7 +106,7 @@ pub fn decode(
     }
 }
 
-fn decide(window: &mut Window, request: &Request<'_>, n_committed: usize, refill: Refill) -> Plan {
+fn decide(window: &mut Window, request: &Request<'_>, ids: &[TokenId], refill: Refill) -> Plan {
     let n_leading = window.leading_filled();
     if refill == Refill::Eager {
         window.refill(n_leading);
@@ -113,16 +114,12 @@ fn decide(window: &mut Window, request: &Request<'_>, n_committed: usize, refill
     let order = window.feed_order();
     let tokens = order.iter().map(|&slot| window.tokens()[slot]).collect();
     Plan {
-        context_len: request.prompt.len() + n_committed,
+        context_len: request.prompt.len() + ids.len(),
         order,
         tokens,
         n_leading,
         n_masks: window.n_masks(),
-        cut: cut(
-            &window.tokens()[..n_leading],
-            request.max_new_tokens - n_committed,
-            request.stop_ids,
-        ),
+        cut: cut(ids, &window.tokens()[..n_leading], request),
     }
 }
 

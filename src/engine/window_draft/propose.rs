@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::WindowDraftRule;
 use crate::engine::choice::compared_distribution;
 use crate::engine::clock::timed;
+use crate::engine::ending;
 use crate::engine::session::Request;
 use crate::engine::speculative::draft::Draft;
 use crate::engine::speculative::setting::Setting;
@@ -97,9 +98,11 @@ impl<'a> Proposer<'a> {
         }
         let mut sketch = Sketch::new(self.rule.window_size, self.mask_id);
         self.chooser.restart();
+        let ids = &text[setting.request.prompt.len()..];
         loop {
             self.fill(setting, text, &mut sketch, &mut draft)?;
-            let lead = sketch.lead(cap, setting.request.stop_ids, self.is_ordered);
+            let is_end = |tokens: &[TokenId]| ending::is_end(ids, tokens, setting.request);
+            let lead = sketch.lead(cap, is_end, self.is_ordered);
             let is_enough = draft.forwards.len() >= self.rule.n_fill_steps && lead.len > 0;
             if is_enough || lead.is_final {
                 sketch.hand_over(&lead, &mut draft);
@@ -152,12 +155,12 @@ impl Sketch {
         }
     }
 
-    /// The leading filled slots, up to `cap` of them and up to the first stop token.
+    /// The leading filled slots, up to `cap` of them and up to where the text ends.
     ///
     /// If `is_ordered`, also up to the first one filled in an earlier forward than its left
     /// neighbour: the left one was drawn with the right one in sight. Whether the left one is then
     /// accepted says something of the right one, whose distribution is no longer the row's.
-    fn lead(&self, cap: usize, stop_ids: &[TokenId], is_ordered: bool) -> Lead {
+    fn lead(&self, cap: usize, is_end: impl Fn(&[TokenId]) -> bool, is_ordered: bool) -> Lead {
         let n_filled = self.window.leading_filled().min(cap);
         let end = |len, stopped_by, is_final| Lead {
             len,
@@ -169,7 +172,7 @@ impl Sketch {
             if is_ordered && is_seen {
                 return end(slot, DraftStop::Rule, true);
             }
-            if stop_ids.contains(&self.window.tokens()[slot]) {
+            if is_end(&self.window.tokens()[..=slot]) {
                 return end(slot + 1, DraftStop::Eos, true);
             }
         }
@@ -207,7 +210,8 @@ mod tests {
 
     fn lead(filled_in: [usize; 4], cap: usize, is_ordered: bool) -> (usize, DraftStop, bool) {
         // Token 2 ends a text.
-        let lead = sketch(filled_in).lead(cap, &[2], is_ordered);
+        let is_end = |tokens: &[TokenId]| tokens.last() == Some(&2);
+        let lead = sketch(filled_in).lead(cap, is_end, is_ordered);
         (lead.len, lead.stopped_by, lead.is_final)
     }
 

@@ -104,7 +104,12 @@ mod tests {
                 selected
             });
             let is_same = selected.iter().all(|one| *one == selected[0]);
-            assert_eq!(is_same, !rule.reads_choice(), "{}: {selected:?}", rule.kind());
+            assert_eq!(
+                is_same,
+                !rule.reads_choice(),
+                "{}: {selected:?}",
+                rule.kind()
+            );
         }
     }
 }
