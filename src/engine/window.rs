@@ -19,7 +19,7 @@ use crate::config::decoder::WindowVariant;
 use crate::engine::prompt;
 use crate::engine::session::{EngineError, Request};
 use crate::engine::step::Generation;
-use crate::model::lm::{LanguageModel, TokenId};
+use crate::model::lm::LanguageModel;
 use crate::policy::entropy::EntropyRule;
 use crate::policy::select::SelectRule;
 use crate::policy::{OutOfRange, require};

@@ -54,7 +54,7 @@ impl Feed {
     }
 
     /// Rows of the forward.
-    pub fn len(&self) -> usize {
+    pub fn n_rows(&self) -> usize {
         self.tokens.len()
     }
 
@@ -85,7 +85,7 @@ impl Feed {
         reads_committed_rows: bool,
     ) -> Result<Logits, ModelError> {
         let n_logits = if reads_committed_rows {
-            self.len()
+            self.n_rows()
         } else {
             self.n_masks
         };

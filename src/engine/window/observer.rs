@@ -40,7 +40,7 @@ pub struct Observer {
 /// The chance in sampled tokens.
 enum Draws {
     /// One uniform per row.
-    Stream(ChaCha8Rng),
+    Stream(Box<ChaCha8Rng>),
     /// The exponentials that belong to a position.
     Coupled(Noise),
 }
@@ -69,7 +69,7 @@ impl Observer {
             entropy,
             sampling: request.sampling,
             forbidden,
-            draws: Draws::Stream(ChaCha8Rng::seed_from_u64(request.seed)),
+            draws: Draws::Stream(Box::new(ChaCha8Rng::seed_from_u64(request.seed))),
             credit,
             previous: matches!(select, SelectRule::Klass { .. }).then(BTreeMap::new),
         }
