@@ -6,7 +6,7 @@ use crate::analysis::trial_row::{axis_names, plain, record};
 use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
 use crate::config::decoder::DecoderSpec;
 use crate::config::hardware::HardwareProfile;
-use crate::plan::{Trial, reads_entropy};
+use crate::plan::{Trial, reads_entropy, select_reads_entropy};
 use crate::policy::stop::StopRule;
 use crate::record::journal::Entry;
 use crate::record::schema::{GenerationRecord, RoundRecord, TrialRecord};
@@ -83,7 +83,9 @@ pub fn summarise(
 pub fn is_lossless(decoder: &DecoderSpec) -> bool {
     match decoder {
         DecoderSpec::Autoregressive {} => true,
-        DecoderSpec::Speculative { accept, .. } => accept.is_lossless(),
+        DecoderSpec::Speculative { accept, .. } | DecoderSpec::WindowDraft { accept, .. } => {
+            accept.is_lossless()
+        }
         DecoderSpec::Window { .. } => false,
     }
 }
@@ -93,6 +95,13 @@ fn kind(decoder: &DecoderSpec) -> TrialKind {
         DecoderSpec::Autoregressive {} => TrialKind::Autoregressive,
         DecoderSpec::Speculative { stop, .. } => TrialKind::Speculative(draft_rule(stop)),
         DecoderSpec::Window { .. } => TrialKind::Window,
+        DecoderSpec::WindowDraft { select, .. } => {
+            TrialKind::Speculative(if select_reads_entropy(select) {
+                DraftRule::Entropy
+            } else {
+                DraftRule::OtherSignal
+            })
+        }
     }
 }
 
@@ -187,7 +196,7 @@ fn measures(
     let rows = own.first.as_slice();
     let committed = sum(rows, |row| row.committed);
     let forwards = sum(rows, |row| row.verifier_forwards);
-    let is_window = sum(rows, |row| row.filled) > 0;
+    let is_window = rows.iter().any(|row| row.agreed.is_some());
     let texts: HashMap<usize, &str> = baseline
         .map(|baseline| {
             baseline

@@ -42,6 +42,7 @@ pub(super) fn record(
         DecoderSpec::Autoregressive {} => "autoregressive",
         DecoderSpec::Speculative { .. } => "speculative",
         DecoderSpec::Window { .. } => "window",
+        DecoderSpec::WindowDraft { .. } => "window_draft",
     };
     let mut record = TrialRecord {
         trial_id: trial.id.clone(),

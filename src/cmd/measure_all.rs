@@ -9,6 +9,7 @@ use crate::cmd::interrupt::on_interrupt;
 use crate::cmd::measure::{Prompt, Settings, measure};
 use crate::cmd::models::LoadedModels;
 use crate::config::SweepSpec;
+use crate::model::lm::TokenId;
 use crate::plan::{Plan, Trial};
 use crate::record::journal::{Entry, Journal, keys};
 use crate::record::schema::GenerationRecord;
@@ -31,6 +32,7 @@ pub fn measure_all(
         sampling: sweep.sampling,
         seed: sweep.seed,
         stop_ids: models.stop_ids(),
+        stop_strings: stop_strings(sweep, models)?,
         mask_id: models.mask_id(),
     };
     let done = keys(entries);
@@ -71,6 +73,14 @@ pub fn measure_all(
     }
     bar.finish_and_clear();
     Ok(false)
+}
+
+/// Each text under `workload.stop` as tokens.
+fn stop_strings(sweep: &SweepSpec, models: &LoadedModels) -> Result<Vec<Vec<TokenId>>, Failure> {
+    let texts = sweep.workload.stop.iter();
+    texts
+        .map(|text| models.tokenizer().encode(text).map_err(Failure::Other))
+        .collect()
 }
 
 fn progress_bar(n: usize, done: usize) -> ProgressBar {

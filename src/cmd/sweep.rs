@@ -211,7 +211,9 @@ fn open(
 
 fn window_size(decoder: &DecoderSpec) -> usize {
     match decoder {
-        DecoderSpec::Window { window_size, .. } => *window_size,
+        DecoderSpec::Window { window_size, .. } | DecoderSpec::WindowDraft { window_size, .. } => {
+            *window_size
+        }
         DecoderSpec::Autoregressive {} | DecoderSpec::Speculative { .. } => 0,
     }
 }

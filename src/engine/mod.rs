@@ -3,8 +3,10 @@
 pub mod autoregressive;
 mod choice;
 mod clock;
+mod ending;
 mod prompt;
 pub mod session;
 pub mod speculative;
 pub mod step;
 pub mod window;
+pub mod window_draft;

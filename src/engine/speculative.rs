@@ -1,17 +1,17 @@
 //! Speculative decoding: a drafter proposes, the verifier accepts or corrects.
 
-mod draft;
-mod setting;
-mod verify;
+pub(super) mod draft;
+pub(super) mod setting;
+pub(super) mod verify;
 
 use std::time::{Duration, Instant};
 
 use self::draft::{Bounds, Draft};
 use self::setting::{Dice, Setting};
 use crate::engine::clock::timed;
-use crate::engine::prompt;
 use crate::engine::session::{EngineError, Request};
-use crate::engine::step::{Counts, DraftStop, Durations, Finish, Generation, Round};
+use crate::engine::step::{Counts, DraftStop, Durations, Finish, Generation, Outcome, Round, Slot};
+use crate::engine::{ending, prompt};
 use crate::model::lm::{LanguageModel, Logits, TokenId};
 use crate::policy::accept::{AcceptRule, Verdict};
 use crate::policy::entropy::EntropyRule;
@@ -95,12 +95,11 @@ pub fn decode_in_stream(
         dice: Dice::new(request.seed),
         uncounted: Duration::ZERO,
     };
-    while generation.ids.len() < request.max_new_tokens {
-        pair.round(&setting, state, &mut generation)?;
-        if generation.finished_by == Finish::StopToken {
-            break;
+    generation.finished_by = loop {
+        if let Some(finish) = pair.round(&setting, state, &mut generation)? {
+            break finish;
         }
-    }
+    };
     generation.durations.wall = started.elapsed().saturating_sub(pair.uncounted);
     Ok(generation)
 }
@@ -119,13 +118,13 @@ struct Pair<'a> {
 }
 
 impl Pair<'_> {
-    /// Drafts, verifies, commits and rolls back.
+    /// Drafts, verifies, commits and rolls back. Returns why the text ends, if it does.
     fn round(
         &mut self,
         setting: &Setting<'_>,
         state: &mut StopState,
         generation: &mut Generation,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Option<Finish>, EngineError> {
         let started = Instant::now();
         let uncounted_before = self.uncounted;
         let drafter_cached = self.drafter.cached_len();
@@ -155,8 +154,7 @@ impl Pair<'_> {
             probabilities: &draft.probabilities,
         });
         let context_len = self.text.len();
-        let (committed, finish) = committed(&draft, &verdict, setting.request.stop_ids);
-        generation.finished_by = finish;
+        let (committed, finish) = committed(&generation.ids, &draft, &verdict, setting.request);
         self.text.extend(&committed);
         durations.draft = draft.forwards.iter().sum();
         timed(&mut durations.draft, || {
@@ -178,7 +176,7 @@ impl Pair<'_> {
             committed,
             durations,
         );
-        Ok(())
+        Ok(finish)
     }
 
     /// Reduces the draft to what was accepted, as if the drafter had known, and repeats the verifier's
@@ -229,22 +227,24 @@ fn bounds(setting: &Setting<'_>, state: &mut StopState, n_committed: usize) -> B
     }
 }
 
-/// The accepted tokens and the verifier's, up to the first stop token.
-fn committed(draft: &Draft, verdict: &Verdict, stop_ids: &[TokenId]) -> (Vec<TokenId>, Finish) {
+/// The accepted tokens and the verifier's, up to where the text ends. `ids` are those before.
+pub(super) fn committed(
+    ids: &[TokenId],
+    draft: &Draft,
+    verdict: &Verdict,
+    request: &Request<'_>,
+) -> (Vec<TokenId>, Option<Finish>) {
     let mut tokens = draft.tokens[..verdict.accepted].to_vec();
     tokens.push(verdict.next);
-    match tokens.iter().position(|token| stop_ids.contains(token)) {
-        Some(index) => {
-            // A drafted stop token ends its draft, so no accepted token is dropped here.
-            assert!(index + 1 >= verdict.accepted);
-            tokens.truncate(index + 1);
-            (tokens, Finish::StopToken)
-        }
-        None => (tokens, Finish::Budget),
-    }
+    let cut = ending::cut(ids, &tokens, request);
+    // A drafted token that ends the text ends its draft, so no accepted token is dropped here.
+    assert!(cut.len >= verdict.accepted);
+    tokens.truncate(cut.len);
+    (tokens, cut.finish)
 }
 
-fn record(
+/// Books one round.
+pub(super) fn record(
     generation: &mut Generation,
     context_len: usize,
     draft: Draft,
@@ -255,12 +255,14 @@ fn record(
     let drafted = draft.tokens.len();
     let tested = drafted.min(verdict.accepted + 1);
     let drafter_forwards = draft.forwards.len();
+    let is_filled = |slot: &&Slot| slot.outcome == Outcome::Filled;
     generation.counts += Counts {
         rounds: 1,
         drafted: drafted as u64,
         tested: tested as u64,
         accepted: verdict.accepted as u64,
         committed: committed.len() as u64,
+        filled: draft.slots.iter().filter(is_filled).count() as u64,
         drafter_forwards: drafter_forwards as u64,
         verifier_forwards: 1,
         drafter_token_instances: draft.token_instances(drafter_forwards) as u64,

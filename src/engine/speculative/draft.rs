@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::setting::{Dice, Setting};
 use crate::engine::choice::compared_distribution;
 use crate::engine::clock::timed;
+use crate::engine::ending;
 use crate::engine::step::{DraftStop, Slot};
 use crate::model::lm::{LanguageModel, ModelError, TokenId};
 use crate::policy::entropy::{EntropyRule, RowStats};
@@ -13,7 +14,7 @@ use crate::policy::stop::{DraftOrder, SlotView, StopState};
 
 /// A draft, and all that was seen on the way.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(in crate::engine) struct Draft {
     pub tokens: Vec<TokenId>,
     pub stopped_by: DraftStop,
     /// One entry per slot looked at; those behind `tokens` were refused.
@@ -28,19 +29,14 @@ pub(super) struct Draft {
     pub distributions: Vec<Vec<f64>>,
     /// Duration of each drafter forward.
     pub forwards: Vec<Duration>,
-    /// Rows fed in the first forward: the last committed token, and those before it that the cache
-    /// lacks.
-    pub first_fed: usize,
+    /// Rows fed in each of them. The first feeds the committed tokens that the cache lacks.
+    pub fed: Vec<usize>,
 }
 
 impl Draft {
     /// Rows fed in the first `n_forwards` forwards.
     pub fn token_instances(&self, n_forwards: usize) -> usize {
-        if n_forwards == 0 {
-            0
-        } else {
-            self.first_fed + n_forwards - 1
-        }
+        self.fed[..n_forwards].iter().sum()
     }
 }
 
@@ -61,7 +57,7 @@ struct Candidate {
     stats: RowStats,
 }
 
-/// Drafts until a rule fires, a stop token is drafted or a bound is reached.
+/// Drafts until a rule fires, the text ends or a bound is reached.
 ///
 /// # Errors
 /// Those of the drafter.
@@ -76,7 +72,7 @@ pub(super) fn propose(
     let mut draft = Draft::default();
     while draft.tokens.len() < bounds.cap {
         let candidate = look(drafter, setting, text, &mut draft, dice)?;
-        if let Some(stop) = decide(setting, state, &mut draft, candidate) {
+        if let Some(stop) = decide(setting, text, state, &mut draft, candidate) {
             draft.stopped_by = stop;
             return Ok(draft);
         }
@@ -104,9 +100,7 @@ fn look(
     let positions: Vec<u32> = (first as u32..position as u32).collect();
     let mut duration = Duration::ZERO;
     let logits = timed(&mut duration, || drafter.forward(fed, &positions, 1))?;
-    if draft.forwards.is_empty() {
-        draft.first_fed = fed.len();
-    }
+    draft.fed.push(fed.len());
     draft.forwards.push(duration);
 
     let row = logits.last();
@@ -168,6 +162,7 @@ fn choose(
 /// Drafts the candidate or not; says why the draft ends, if it does.
 fn decide(
     setting: &Setting<'_>,
+    text: &[TokenId],
     state: &StopState,
     draft: &mut Draft,
     candidate: Candidate,
@@ -203,7 +198,8 @@ fn decide(
     }
     draft.tokens.push(candidate.token);
     draft.probabilities[slot] = candidate.probability;
-    if setting.request.stop_ids.contains(&candidate.token) {
+    let ids = &text[setting.request.prompt.len()..];
+    if ending::is_end(ids, &draft.tokens, setting.request) {
         return Some(DraftStop::Eos);
     }
     fires_after.then_some(DraftStop::Rule)

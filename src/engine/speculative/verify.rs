@@ -17,7 +17,7 @@ use crate::policy::sample;
 ///
 /// # Errors
 /// Those of the verifier.
-pub(super) fn forward(
+pub(in crate::engine) fn forward(
     verifier: &mut dyn LanguageModel,
     text: &[TokenId],
     draft: &[TokenId],
@@ -33,7 +33,7 @@ pub(super) fn forward(
 ///
 /// # Errors
 /// [`ModelError::NotANumber`] for a row that is no distribution.
-pub(super) fn judge(
+pub(in crate::engine) fn judge(
     setting: &Setting<'_>,
     rows: &Logits,
     text: &[TokenId],
@@ -113,13 +113,16 @@ fn by_evidence(
     Ok(Verdict { accepted, next })
 }
 
-/// Writes the outcomes into the slots, and the overlaps if the request asks for them.
-pub(super) fn mark_slots(setting: &Setting<'_>, rows: &Logits, draft: &mut Draft, accepted: usize) {
+/// Writes the outcomes into the slots of the draft, and the overlaps if the request asks for them.
+pub(in crate::engine) fn mark_slots(
+    setting: &Setting<'_>,
+    rows: &Logits,
+    draft: &mut Draft,
+    accepted: usize,
+) {
     let drafted = draft.tokens.len();
-    for (index, slot) in draft.slots.iter_mut().enumerate() {
-        slot.outcome = if index >= drafted {
-            Outcome::NotDrafted
-        } else if index < accepted {
+    for (index, slot) in draft.slots.iter_mut().enumerate().take(drafted) {
+        slot.outcome = if index < accepted {
             Outcome::Accepted
         } else if index == accepted {
             Outcome::Rejected
