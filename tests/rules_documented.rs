@@ -262,6 +262,11 @@ fn the_sweeps_of_rules_name_every_kind_and_no_trial_twice() {
                     select: rule,
                     entropy: read,
                     ..
+                }
+                | DecoderSpec::WindowDraft {
+                    select: rule,
+                    entropy: read,
+                    ..
                 } => {
                     select.insert(kind_of(&rule));
                     entropy.insert(kind_of(&read));
