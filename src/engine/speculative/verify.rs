@@ -4,30 +4,11 @@ use super::draft::Draft;
 use super::setting::{Dice, Setting};
 use crate::engine::choice::{check_row, compared_distribution, own_token};
 use crate::engine::step::Outcome;
-use crate::model::lm::{LanguageModel, Logits, ModelError, TokenId};
+use crate::model::lm::{Logits, ModelError, TokenId};
 use crate::policy::accept::evidence::{Evidence, EvidenceRule};
 use crate::policy::accept::ratio::{self, JudgedDraft, RatioRule};
 use crate::policy::accept::{Judge, Verdict, matching};
 use crate::policy::sample;
-
-/// Feeds the last committed token and the draft.
-///
-/// # Shapes
-/// Returns one row per drafted token, and the row behind the draft.
-///
-/// # Errors
-/// Those of the verifier.
-pub(super) fn forward(
-    verifier: &mut dyn LanguageModel,
-    text: &[TokenId],
-    draft: &[TokenId],
-) -> Result<Logits, ModelError> {
-    let first = text.len() - 1;
-    assert_eq!(verifier.cached_len(), first, "the last token is not cached");
-    let fed: Vec<TokenId> = [&text[first..], draft].concat();
-    let positions: Vec<u32> = (first as u32..(first + fed.len()) as u32).collect();
-    verifier.forward(&fed, &positions, fed.len())
-}
 
 /// What the rule makes of the draft.
 ///
