@@ -85,11 +85,28 @@ fn ragged_logits_equal_those_of_one_sequence_after_rollbacks_and_in_any_slots() 
     const ALL: usize = usize::MAX;
     // 40 rows are more than the sliding window of the mistral fixture.
     let steps = [
-        vec![feed(0, 0, &tokens(0, 40), 0), feed(1, 0, &tokens(3, 7), 0), feed(3, 0, &tokens(9, 1), 1)],
-        vec![feed(0, ALL, &[31], 1), feed(1, ALL, &[32, 33, 34], 3), feed(2, 0, &tokens(1, 12), 5)],
+        vec![
+            feed(0, 0, &tokens(0, 40), 0),
+            feed(1, 0, &tokens(3, 7), 0),
+            feed(3, 0, &tokens(9, 1), 1),
+        ],
+        vec![
+            feed(0, ALL, &[31], 1),
+            feed(1, ALL, &[32, 33, 34], 3),
+            feed(2, 0, &tokens(1, 12), 5),
+        ],
         // Roll back, skip sequence 1, name the sequences out of order.
-        vec![feed(3, ALL, &[41, 42], 2), feed(0, 36, &[43, 44, 45], 2), feed(2, 9, &[46], 1)],
-        vec![feed(0, ALL, &[51], 1), feed(1, ALL, &[52], 1), feed(2, ALL, &[53], 1), feed(3, ALL, &[54], 1)],
+        vec![
+            feed(3, ALL, &[41, 42], 2),
+            feed(0, 36, &[43, 44, 45], 2),
+            feed(2, 9, &[46], 1),
+        ],
+        vec![
+            feed(0, ALL, &[51], 1),
+            feed(1, ALL, &[52], 1),
+            feed(2, ALL, &[53], 1),
+            feed(3, ALL, &[54], 1),
+        ],
         // A slot that starts anew beside a long one.
         vec![feed(1, 0, &[61], 1), feed(0, ALL, &[62, 63], 2)],
     ];
@@ -109,7 +126,11 @@ fn ragged_logits_equal_those_of_one_sequence_after_rollbacks_and_in_any_slots() 
                     .forward(text, &positions(0, text.len()), feed.n_logits)
                     .unwrap();
                 let error = largest_difference(logits, &alone);
-                assert!(error <= 1e-4, "{family} step {number} sequence {}: {error}", feed.sequence);
+                assert!(
+                    error <= 1e-4,
+                    "{family} step {number} sequence {}: {error}",
+                    feed.sequence
+                );
             }
         }
     }
@@ -150,7 +171,12 @@ fn requests(prompts: &[Vec<TokenId>]) -> Vec<Request<'_>> {
         max_new_tokens: 12 + 8 * (number % 3),
         ..Request::default()
     };
-    prompts.iter().map(Vec::as_slice).enumerate().map(request).collect()
+    prompts
+        .iter()
+        .map(Vec::as_slice)
+        .enumerate()
+        .map(request)
+        .collect()
 }
 
 /// What a rounding error would change.
@@ -190,7 +216,8 @@ fn greedy_batches_of_1_2_and_4_decode_as_one_by_one() {
                 };
                 let mut models = (drafter.batched(batch_size), verifier.batched(batch_size));
                 let together =
-                    batch::decode(&mut models.0, &mut models.1, &rule, &requests, batching).unwrap();
+                    batch::decode(&mut models.0, &mut models.1, &rule, &requests, batching)
+                        .unwrap();
                 for (together, alone) in together.iter().zip(&alone) {
                     assert_eq!(facts(together), facts(alone), "{batching:?} {rule:?}");
                     assert_eq!(together.counts, alone.counts);
@@ -213,12 +240,22 @@ fn greedy_batches_of_1_2_and_4_decode_as_one_by_one() {
 #[test]
 fn one_full_cache_refuses_the_call_and_leaves_every_cache_as_it_was() {
     let mut batch = load("llama").batched(2);
-    forward(&mut batch, &[feed(0, 0, &tokens(0, 9), 0), feed(1, 0, &tokens(0, 510), 0)]).unwrap();
-    let error = forward(&mut batch, &[feed(0, 9, &[5], 1), feed(1, 510, &[5, 6, 7], 1)]);
+    forward(
+        &mut batch,
+        &[feed(0, 0, &tokens(0, 9), 0), feed(1, 0, &tokens(0, 510), 0)],
+    )
+    .unwrap();
+    let error = forward(
+        &mut batch,
+        &[feed(0, 9, &[5], 1), feed(1, 510, &[5, 6, 7], 1)],
+    );
     let message = error.unwrap_err().to_string();
     let expected = "510 cached + 3 new tokens exceed the context length of 512";
     assert!(message.contains(expected), "{message}");
-    let error = forward(&mut batch, &[feed(1, 510, &[5], 1), feed(0, 9, &[60_000], 1)]);
+    let error = forward(
+        &mut batch,
+        &[feed(1, 510, &[5], 1), feed(0, 9, &[60_000], 1)],
+    );
     let message = error.unwrap_err().to_string();
     assert!(message.contains("60000"), "{message}");
     assert_eq!([batch.cached_len(0), batch.cached_len(1)], [9, 510]);
@@ -244,7 +281,10 @@ fn rows_that_are_not_numbers_leave_no_trace_in_the_caches() {
     let mut batch = BatchedLm::new(model, checkpoint.arch.clone(), &options, 2);
     let text = tokens(0, 20);
     assert!(!text.contains(&9));
-    let error = forward(&mut batch, &[feed(0, 0, &text, 1), feed(1, 0, &[6, 7, 9], 3)]);
+    let error = forward(
+        &mut batch,
+        &[feed(0, 0, &text, 1), feed(1, 0, &[6, 7, 9], 3)],
+    );
     // Its sequence is not a number from the first row on: 0 times NaN is NaN.
     assert!(matches!(error, Err(ModelError::NotANumber { row: 0 })));
     assert_eq!([batch.cached_len(0), batch.cached_len(1)], [0, 0]);
