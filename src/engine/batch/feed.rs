@@ -126,3 +126,48 @@ impl Feed {
         ]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::scripted::{ScriptedBatch, ScriptedModel};
+
+    #[test]
+    fn ten_thousand_forwards_do_not_grow_the_buffers_that_were_made_for_them() {
+        let models = (0..3).map(|seed| ScriptedModel::markov(seed, 5, 1.0));
+        let mut model = ScriptedBatch::new(models.collect());
+        let mut feed = Feed::with_room(3, 3 * 8);
+        let capacities = feed.capacities();
+        for round in 0..10_000 {
+            for sequence in 0..3 {
+                let n_rows = 1 + (round + 3 * sequence) % 8;
+                model.truncate(sequence, 0);
+                feed.push(sequence, 0, vec![2; n_rows], Wanted::LastRow);
+            }
+            let fed = feed.forward(&mut model).unwrap();
+            let rows: usize = fed.iter().map(|fed| fed.n_rows).sum();
+            assert_eq!((fed.len(), feed.is_empty()), (3, true));
+            assert!((3..=24).contains(&rows));
+        }
+        assert_eq!(feed.capacities(), capacities);
+    }
+
+    #[test]
+    fn a_forward_is_shared_by_the_rows_fed_and_asks_for_the_rows_wanted() {
+        let models = (0..3).map(|seed| ScriptedModel::markov(seed, 5, 1.0));
+        let mut model = ScriptedBatch::new(models.collect());
+        let mut feed = Feed::default();
+        feed.push(2, 0, [1, 2, 3], Wanted::EveryRow);
+        feed.push(0, 0, [1], Wanted::Nothing);
+        feed.push(1, 0, [4, 4], Wanted::LastRow);
+        let fed = feed.forward(&mut model).unwrap();
+        let rows: Vec<_> = fed
+            .iter()
+            .map(|fed| (fed.sequence, fed.n_rows, fed.logits.n_rows()))
+            .collect();
+        assert_eq!(rows, [(2, 3, 3), (0, 1, 0), (1, 2, 1)]);
+        let nanoseconds = |index: usize| fed[index].share.as_nanos() as i128;
+        assert!((nanoseconds(0) - 3 * nanoseconds(1)).abs() <= 3);
+        assert!((nanoseconds(2) - 2 * nanoseconds(1)).abs() <= 2);
+    }
+}
