@@ -225,6 +225,48 @@ fn sampled_and_lossy_acceptance_decodes_as_one_by_one() {
 }
 
 #[test]
+fn a_stop_string_ends_each_text_of_a_batch_where_it_ends_it_alone() {
+    let prompts = prompts(9);
+    let mut requests = requests(&prompts);
+    for request in &mut requests {
+        request.stop_ids = &[];
+    }
+    // The fifth and sixth token of every other text.
+    let free = one_by_one(&rule(r#"{"kind": "fixed"}"#), &requests);
+    let strings: Vec<Vec<TokenId>> = free
+        .iter()
+        .step_by(2)
+        .map(|generation| generation.ids[4..6].to_vec())
+        .collect();
+    for request in &mut requests {
+        request.stop_strings = &strings;
+    }
+    for stop in [r#"{"kind": "fixed"}"#, r#"{"kind": "oracle"}"#] {
+        let rule = rule(stop);
+        let alone = one_by_one(&rule, &requests);
+        let ended = alone
+            .iter()
+            .filter(|generation| generation.finished_by == Finish::StopString);
+        assert!(ended.count() >= 5, "{stop}");
+        for batch_size in BATCH_SIZES {
+            let together = together(&rule, &requests, in_batches_of(batch_size));
+            assert_same(&together, &alone, &format!("{stop} {batch_size}"));
+        }
+    }
+    let alone: Vec<Generation> = requests
+        .iter()
+        .map(|request| autoregressive::decode(&mut verifier(), request).unwrap())
+        .collect();
+    let together =
+        batch::decode_autoregressive(&mut batch_of(3, verifier), &requests, in_batches_of(3))
+            .unwrap();
+    for (together, alone) in together.iter().zip(&alone) {
+        assert_eq!(together.ids, alone.ids);
+        assert_eq!(together.finished_by, alone.finished_by);
+    }
+}
+
+#[test]
 fn four_equal_prompts_cost_the_forwards_of_one() {
     let prompts = vec![prompt(3); 4];
     let requests: Vec<Request<'_>> = prompts
@@ -417,6 +459,14 @@ fn what_cannot_run_is_refused_with_the_reason() {
     assert!(matches!(
         refuse(&[request, empty], 2),
         EngineError::EmptyPrompt
+    ));
+    let empty_string = Request {
+        stop_strings: &[Vec::new()],
+        ..request
+    };
+    assert!(matches!(
+        refuse(&[request, empty_string], 2),
+        EngineError::EmptyStopString { index: 0 }
     ));
     let long = Request {
         max_new_tokens: 5000,

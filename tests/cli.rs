@@ -74,14 +74,14 @@ fn score_gives_a_log_probability_and_all_entropies_per_token() {
     let text = stdout(&run(&[
         "score",
         "--model",
-        "tests/fixtures/qwen2",
+        "tests/fixtures/qwen3",
         "--text",
         "The capital of France is",
         "--json",
     ]));
     let score: Value = serde_json::from_str(&text).unwrap();
     let golden: Value =
-        serde_json::from_str(&fs::read_to_string("tests/fixtures/qwen2/golden.json").unwrap())
+        serde_json::from_str(&fs::read_to_string("tests/fixtures/qwen3/golden.json").unwrap())
             .unwrap();
     let expected = &golden["prompts"][2];
     assert_eq!(score["ids"], expected["ids"]);
@@ -112,7 +112,7 @@ fn score_gives_a_log_probability_and_all_entropies_per_token() {
     let by_ids = stdout(&run(&[
         "score",
         "--model",
-        "tests/fixtures/qwen2",
+        "tests/fixtures/qwen3",
         "--ids",
         "5,6,7",
         "--json",

@@ -38,7 +38,7 @@ const BROKEN_DECODERS: &[(&str, &str)] = &[
     ("[{kind: window}]", "decoders[0]: missing field 'name'"),
     (
         "[{name: x}]",
-        "decoders[0]: missing field 'kind', expected one of 'autoregressive', 'speculative', 'window'",
+        "decoders[0]: missing field 'kind', expected one of 'autoregressive', 'speculative', 'window', 'window_draft'",
     ),
     (
         "[{name: x, kind: speculative, stop: {kind: fixed, k: 4}}]",
@@ -47,7 +47,7 @@ const BROKEN_DECODERS: &[(&str, &str)] = &[
     // Unknown names.
     (
         "[{name: x, kind: speculativ}]",
-        "decoders[0].kind: unknown value 'speculativ', expected one of 'autoregressive', 'speculative', 'window'; did you mean 'speculative'?",
+        "decoders[0].kind: unknown value 'speculativ', expected one of 'autoregressive', 'speculative', 'window', 'window_draft'; did you mean 'speculative'?",
     ),
     (
         "[{name: x, kind: speculative, stop: {kind: fixed}, order: behind}]",
@@ -87,6 +87,10 @@ const BROKEN_DECODERS: &[(&str, &str)] = &[
         "decoders: invalid type: mapping, expected a list",
     ),
     // Values out of range.
+    (
+        "[{name: x, kind: window_draft, accept: {kind: typical}}]",
+        "decoders[0].accept.kind: 'typical' is lossy here, expected 'greedy', 'rejection', 'block' or 'gumbel'",
+    ),
     (
         "[{name: x, kind: window, window_size: 0}]",
         "decoders[0].window_size: 0 is out of range, expected 1 or more",

@@ -32,8 +32,9 @@ fn yaml_files(folder: &str) -> Vec<PathBuf> {
 }
 
 fn sweeps() -> Vec<SweepSpec> {
-    yaml_files("configs")
+    ["configs", "configs/rules"]
         .into_iter()
+        .flat_map(yaml_files)
         .map(|file| load_sweep(file, &[]).unwrap_or_else(|error| panic!("{error}")))
         .collect()
 }
@@ -65,6 +66,14 @@ fn the_sweeps_have_as_many_trials_as_their_comments_say() {
         ("gsm8k", 43),
         ("wedlm", 44),
         ("ebsd-grid", 2_485),
+        ("rules/accept-lossless", 9),
+        ("rules/accept-lossy", 11),
+        ("rules/entropies", 22),
+        ("rules/select-confidence", 13),
+        ("rules/select-entropy", 9),
+        ("rules/stop-entropy", 13),
+        ("rules/stop-memory", 13),
+        ("rules/stop-probability", 9),
     ] {
         let path = root().join(format!("configs/{file}.yaml"));
         let plan = plan(&load_sweep(path, &[]).unwrap()).unwrap();
@@ -159,7 +168,7 @@ fn completed(block: &str) -> String {
 #[test]
 fn every_yaml_block_of_the_documentation_is_right() {
     let read = |name: &str| std::fs::read_to_string(root().join("docs").join(name)).unwrap();
-    let text = read("configuration.md") + &read("selection-rules.md");
+    let text = read("configuration.md") + &read("selection-rules.md") + &read("rules.md");
     let blocks = yaml_blocks(&text);
     assert!(blocks.len() > 12, "{} blocks", blocks.len());
     for block in blocks {

@@ -77,8 +77,9 @@ fn every_command_parses_and_its_files_are_valid() {
     let commands = commands();
     assert!(commands.len() >= 8, "{commands:?}");
     for command in commands {
-        let cli = Cli::try_parse_from(std::iter::once("wedlm-bench".to_string()).chain(command.clone()))
-            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let cli =
+            Cli::try_parse_from(std::iter::once("wedlm-bench".to_string()).chain(command.clone()))
+                .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         match cli.verb {
             Verb::Sweep(args) => {
                 let sweep = load_sweep(root().join(&args.config), &args.overrides).unwrap();

@@ -15,9 +15,10 @@ use wedlm_bench::model::checkpoint::Checkpoint;
 use wedlm_bench::model::lm::LanguageModel;
 use wedlm_bench::model::transformer::Transformer;
 use wedlm_bench::train::corpus::Document;
+use wedlm_bench::train::gradient::batch_loss;
 use wedlm_bench::train::init::random_transformer;
 use wedlm_bench::train::objective::{self, SpecialIds};
-use wedlm_bench::train::trainer::{TrainError, batch_loss, train};
+use wedlm_bench::train::trainer::{TrainError, train};
 
 fn architecture() -> Architecture {
     Architecture {

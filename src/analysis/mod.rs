@@ -2,4 +2,5 @@
 
 pub mod cost;
 pub mod summary;
+mod trial_row;
 pub mod view;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::analysis::trial_row::{axis_names, plain, record};
 use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
 use crate::config::decoder::DecoderSpec;
 use crate::config::hardware::HardwareProfile;
-use crate::plan::{Trial, reads_entropy};
+use crate::plan::{Trial, reads_entropy, select_reads_entropy};
 use crate::policy::stop::StopRule;
 use crate::record::journal::Entry;
 use crate::record::schema::{GenerationRecord, RoundRecord, TrialRecord};
@@ -16,13 +17,13 @@ use crate::stats::sample::{Pairs, Sample};
 
 /// What was measured of one trial.
 #[derive(Debug)]
-struct Measured<'a> {
+pub(super) struct Measured<'a> {
     /// Wall time of each prompt, the median of its repeats.
-    prompt_ns: Vec<f64>,
+    pub prompt_ns: Vec<f64>,
     /// The first repeat of each prompt: counts do not change from repeat to repeat.
-    first: Vec<&'a GenerationRecord>,
-    rounds: Vec<&'a RoundRecord>,
-    n_repeats: usize,
+    pub first: Vec<&'a GenerationRecord>,
+    pub rounds: Vec<&'a RoundRecord>,
+    pub n_repeats: usize,
 }
 
 /// The trials of a run as a report and a table see them, the baseline first.
@@ -82,7 +83,9 @@ pub fn summarise(
 pub fn is_lossless(decoder: &DecoderSpec) -> bool {
     match decoder {
         DecoderSpec::Autoregressive {} => true,
-        DecoderSpec::Speculative { accept, .. } => accept.is_lossless(),
+        DecoderSpec::Speculative { accept, .. } | DecoderSpec::WindowDraft { accept, .. } => {
+            accept.is_lossless()
+        }
         DecoderSpec::Window { .. } => false,
     }
 }
@@ -92,6 +95,13 @@ fn kind(decoder: &DecoderSpec) -> TrialKind {
         DecoderSpec::Autoregressive {} => TrialKind::Autoregressive,
         DecoderSpec::Speculative { stop, .. } => TrialKind::Speculative(draft_rule(stop)),
         DecoderSpec::Window { .. } => TrialKind::Window,
+        DecoderSpec::WindowDraft { select, .. } => {
+            TrialKind::Speculative(if select_reads_entropy(select) {
+                DraftRule::Entropy
+            } else {
+                DraftRule::OtherSignal
+            })
+        }
     }
 }
 
@@ -143,11 +153,11 @@ fn measured<'a>(entries: &[&'a Entry]) -> Result<Measured<'a>, String> {
     Ok(measured)
 }
 
-fn sum(rows: &[&GenerationRecord], field: impl Fn(&GenerationRecord) -> u64) -> u64 {
+pub(super) fn sum(rows: &[&GenerationRecord], field: impl Fn(&GenerationRecord) -> u64) -> u64 {
     rows.iter().map(|row| field(row)).sum()
 }
 
-fn ratio(numerator: u64, denominator: u64) -> Option<f64> {
+pub(super) fn ratio(numerator: u64, denominator: u64) -> Option<f64> {
     (denominator > 0).then(|| numerator as f64 / denominator as f64)
 }
 
@@ -186,7 +196,7 @@ fn measures(
     let rows = own.first.as_slice();
     let committed = sum(rows, |row| row.committed);
     let forwards = sum(rows, |row| row.verifier_forwards);
-    let is_window = sum(rows, |row| row.filled) > 0;
+    let is_window = rows.iter().any(|row| row.agreed.is_some());
     let texts: HashMap<usize, &str> = baseline
         .map(|baseline| {
             baseline
@@ -281,92 +291,4 @@ fn histogram(measured: &Measured<'_>) -> Vec<u64> {
         counts[round.draft_len] += 1;
     }
     counts
-}
-
-/// Every axis of the sweep, in the order in which trials first have it.
-fn axis_names(trials: &[Trial]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for (name, _) in trials.iter().flat_map(|trial| &trial.axes) {
-        if !names.contains(name) {
-            names.push(name.clone());
-        }
-    }
-    names
-}
-
-fn plain(value: &serde_json::Value) -> String {
-    match value {
-        serde_json::Value::String(text) => text.clone(),
-        serde_json::Value::Null => "none".to_string(),
-        other => other.to_string(),
-    }
-}
-
-fn record(
-    trial: &Trial,
-    measured: Option<&Measured<'_>>,
-    result: &Result<Measures, String>,
-    axis_names: &[String],
-) -> TrialRecord {
-    let axes = axis_names
-        .iter()
-        .map(|name| {
-            let value = trial.axes.iter().find(|(axis, _)| axis == name);
-            (name.clone(), value.map(|(_, value)| plain(value)))
-        })
-        .collect();
-    let kind = match trial.decoder {
-        DecoderSpec::Autoregressive {} => "autoregressive",
-        DecoderSpec::Speculative { .. } => "speculative",
-        DecoderSpec::Window { .. } => "window",
-    };
-    let mut record = TrialRecord {
-        trial_id: trial.id.clone(),
-        label: trial.label.clone(),
-        names: trial.names.join(" | "),
-        family: trial.family.clone(),
-        kind: kind.to_string(),
-        config: serde_json::to_string(&trial.decoder).unwrap_or_default(),
-        is_lossless: is_lossless(&trial.decoder),
-        mode: "live".to_string(),
-        axes,
-        error: result.as_ref().err().cloned(),
-        ..TrialRecord::default()
-    };
-    if let (Some(measured), Ok(measures)) = (measured, result) {
-        fill(&mut record, measured, measures);
-    }
-    record
-}
-
-fn fill(record: &mut TrialRecord, measured: &Measured<'_>, measures: &Measures) {
-    let rows = measured.first.as_slice();
-    record.n_prompts = rows.len() as u64;
-    record.n_repeats = measured.n_repeats as u64;
-    record.drafted = measures.drafted;
-    record.tested = sum(rows, |row| row.tested);
-    record.accepted = measures.accepted;
-    record.committed = measures.committed;
-    record.filled = sum(rows, |row| row.filled);
-    record.rounds = sum(rows, |row| row.rounds);
-    record.drafter_forwards = sum(rows, |row| row.drafter_forwards);
-    record.verifier_forwards = sum(rows, |row| row.verifier_forwards);
-    record.token_instances = sum(rows, |row| row.token_instances);
-    record.tokens_per_second = Some(measures.tokens_per_second);
-    record.speedup = measures.speedup.map(|interval| interval.estimate);
-    record.speedup_low = measures.speedup.map(|interval| interval.low);
-    record.speedup_high = measures.speedup.map(|interval| interval.high);
-    record.speedup_projected = measures.speedup_projected;
-    record.acceptance_rate = measures.acceptance_rate.map(|interval| interval.estimate);
-    record.acceptance_rate_low = measures.acceptance_rate.map(|interval| interval.low);
-    record.acceptance_rate_high = measures.acceptance_rate.map(|interval| interval.high);
-    record.acceptance_rate_tested = ratio(record.accepted, record.tested);
-    record.mean_draft_len = ratio(record.drafted, record.rounds).filter(|_| record.drafted > 0);
-    record.block_efficiency = Some(measures.block_efficiency);
-    record.tokens_per_forward = Some(measures.tokens_per_forward);
-    record.cache_efficiency = ratio(record.committed, record.token_instances);
-    record.exact_match = measures.exact_match.map(|interval| interval.estimate);
-    record.exact_match_low = measures.exact_match.map(|interval| interval.low);
-    record.exact_match_high = measures.exact_match.map(|interval| interval.high);
-    record.same_text = measures.same_text.map(|interval| interval.estimate);
 }

@@ -64,7 +64,9 @@ fn open_models(args: &GenerateArgs, decoder: &DecoderSpec) -> Result<LoadedModel
     let prompt_len = args.input.prompt.as_ref().map_or(0, String::len)
         + args.input.ids.as_ref().map_or(0, Vec::len);
     let window_size = match decoder {
-        DecoderSpec::Window { window_size, .. } => *window_size,
+        DecoderSpec::Window { window_size, .. } | DecoderSpec::WindowDraft { window_size, .. } => {
+            *window_size
+        }
         DecoderSpec::Autoregressive {} | DecoderSpec::Speculative { .. } => 0,
     };
     let placement = Placement {

@@ -30,6 +30,7 @@ pub struct Settings {
     pub sampling: Sampling,
     pub seed: u64,
     pub stop_ids: Vec<TokenId>,
+    pub stop_strings: Vec<Vec<TokenId>>,
     pub mask_id: Option<TokenId>,
 }
 
@@ -45,6 +46,7 @@ pub fn measure(
         prompt: &prompt.ids,
         max_new_tokens: settings.max_new_tokens,
         stop_ids: &settings.stop_ids,
+        stop_strings: &settings.stop_strings,
         mask_id: settings.mask_id,
         sampling: settings.sampling,
         seed: seed_of(settings.seed, prompt.index),

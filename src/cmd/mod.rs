@@ -7,10 +7,12 @@ pub mod failure;
 pub mod generate;
 pub mod interrupt;
 pub mod measure;
+pub mod measure_all;
 pub mod models;
 pub mod run_folder;
 pub mod score;
 pub mod sweep;
+pub mod sweep_view;
 pub mod train;
 
 use crate::cli::Verb;

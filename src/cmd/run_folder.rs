@@ -46,9 +46,9 @@ impl RunFolder {
         let Ok(entries) = std::fs::read_dir(out.join(name)) else {
             return Ok(None);
         };
-        let mut folders: Vec<(std::time::SystemTime, PathBuf)> = entries
+        let mut folders: Vec<((String, u32), PathBuf)> = entries
             .flatten()
-            .filter_map(|entry| Some((entry.metadata().ok()?.created().ok()?, entry.path())))
+            .filter_map(|entry| Some((date_and_number(&entry.path())?, entry.path())))
             .collect();
         folders.sort();
         for (_, path) in folders.into_iter().rev() {
@@ -118,6 +118,12 @@ impl RunFolder {
         let text = markdown::report(view, &figures, "figures", bootstrap);
         Ok(write_whole(&self.path.join("report.md"), text.as_bytes())?)
     }
+}
+
+/// The two parts of a run folder's name.
+fn date_and_number(folder: &Path) -> Option<(String, u32)> {
+    let (date, number) = folder.file_name()?.to_str()?.rsplit_once('.')?;
+    Some((date.to_string(), number.parse().ok()?))
 }
 
 /// The manifest of a run folder, if it has a readable one.

@@ -2,29 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::atomic::Ordering;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::analysis::cost::{ForwardTimes, profile_curve};
-use crate::analysis::summary::{Summary, summarise};
-use crate::analysis::view::SweepView;
+use crate::analysis::cost::ForwardTimes;
+use crate::analysis::summary::summarise;
 use crate::cli::SweepArgs;
 use crate::cmd::Failure;
 use crate::cmd::calibrate::forward_times;
-use crate::cmd::interrupt::on_interrupt;
-use crate::cmd::measure::{Prompt, Settings, measure};
+use crate::cmd::measure::Prompt;
+use crate::cmd::measure_all::{drift, measure_all};
 use crate::cmd::models::{LoadedModels, ModelNames};
 use crate::cmd::run_folder::{RunFolder, config_hash};
+use crate::cmd::sweep_view::view;
 use crate::config::decoder::DecoderSpec;
 use crate::config::models::Role;
 use crate::config::{SweepSpec, load_sweep};
 use crate::model::lm::LanguageModel;
 use crate::model::loaded::Placement;
-use crate::plan::{Plan, Trial, plan};
-use crate::record::folder::{now, today};
-use crate::record::journal::{Entry, Journal, keys};
+use crate::plan::{Plan, plan};
+use crate::record::folder::now;
+use crate::record::journal::Journal;
 use crate::record::manifest::{GIT_REVISION, Machine, Manifest, Status, VERSION};
 use crate::report::table;
 use crate::stats::bootstrap::Bootstrap;
@@ -213,7 +211,9 @@ fn open(
 
 fn window_size(decoder: &DecoderSpec) -> usize {
     match decoder {
-        DecoderSpec::Window { window_size, .. } => *window_size,
+        DecoderSpec::Window { window_size, .. } | DecoderSpec::WindowDraft { window_size, .. } => {
+            *window_size
+        }
         DecoderSpec::Autoregressive {} | DecoderSpec::Speculative { .. } => 0,
     }
 }
@@ -287,176 +287,4 @@ fn calibrate(models: &mut LoadedModels) -> Result<Vec<ForwardTimes>, Failure> {
         times.push(forward_times(model, CALIBRATION_CONTEXT)?);
     }
     Ok(times)
-}
-
-/// Runs what the journal lacks: for each repeat and prompt all trials in turn, the first one
-/// rotated, so that a drift of the machine hits all trials alike. True when interrupted.
-fn measure_all(
-    sweep: &SweepSpec,
-    plan: &Plan,
-    prompts: &[Prompt],
-    models: &mut LoadedModels,
-    journal: &mut Journal,
-    entries: &mut Vec<Entry>,
-) -> Result<bool, Failure> {
-    let settings = Settings {
-        max_new_tokens: sweep.workload.max_new_tokens,
-        sampling: sweep.sampling,
-        seed: sweep.seed,
-        stop_ids: models.stop_ids(),
-        mask_id: models.mask_id(),
-    };
-    let done = keys(entries);
-    let n = sweep.timing.repeats * prompts.len() * plan.trials.len();
-    let bar = progress_bar(n, done.len());
-    let stop = on_interrupt()?;
-    for trial in &plan.trials {
-        for prompt in prompts
-            .iter()
-            .cycle()
-            .take(sweep.timing.warmup.min(n - done.len()))
-        {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(true);
-            }
-            bar.set_message(format!("warming up {}", trial.label));
-            measure(trial, prompt, 1, &settings, models);
-        }
-    }
-    for repeat in 0..sweep.timing.repeats {
-        for prompt in prompts {
-            let first = (repeat * prompts.len() + prompt.index) % plan.trials.len();
-            for trial in plan.trials[first..].iter().chain(&plan.trials[..first]) {
-                if done.contains(&(trial.id.clone(), prompt.index, repeat)) {
-                    continue;
-                }
-                if stop.load(Ordering::Relaxed) {
-                    bar.finish_and_clear();
-                    return Ok(true);
-                }
-                bar.set_message(trial.label.clone());
-                let entry = measure(trial, prompt, repeat, &settings, models);
-                journal.append(&entry)?;
-                entries.push(entry);
-                bar.inc(1);
-            }
-        }
-    }
-    bar.finish_and_clear();
-    Ok(false)
-}
-
-fn progress_bar(n: usize, done: usize) -> ProgressBar {
-    let template = "{bar:30} {pos}/{len} generations, {per_sec}, {eta} left, {msg}";
-    let bar = ProgressBar::new(n as u64)
-        .with_style(ProgressStyle::with_template(template).expect("the template is valid"));
-    bar.set_position(done as u64);
-    bar.reset_eta();
-    bar
-}
-
-/// Mean wall time of the baseline in the second half of its generations over the first half.
-fn drift(baseline: &Trial, entries: &[Entry]) -> Option<f64> {
-    let mut rows: Vec<_> = entries
-        .iter()
-        .map(|entry| &entry.generation)
-        .filter(|row| row.trial_id == baseline.id)
-        .collect();
-    // By prompt, so that both halves hold the same prompts: first repeats against last ones.
-    rows.sort_by_key(|row| (row.repeat, row.prompt));
-    let n_prompts = rows.iter().filter(|row| row.repeat == 0).count();
-    let sum = |rows: &[&crate::record::schema::GenerationRecord]| -> f64 {
-        rows.iter().map(|row| row.wall_ns as f64).sum()
-    };
-    if n_prompts == 0 || rows.len() < 2 * n_prompts {
-        return None;
-    }
-    Some(sum(&rows[rows.len() - n_prompts..]) / sum(&rows[..n_prompts]))
-}
-
-fn view(
-    sweep: &SweepSpec,
-    manifest: &Manifest,
-    summary: Summary,
-    times: &[ForwardTimes],
-    bootstrap: &Bootstrap,
-) -> Result<SweepView, Failure> {
-    let profile = sweep.hardware_profile()?;
-    let mut views = summary.views.into_iter();
-    let baseline = views.next();
-    let mut cost_curves: Vec<_> = times
-        .iter()
-        .map(|times| times.curve(format!("{} on {}", times.model, manifest.device), bootstrap))
-        .collect();
-    if let (Some(profile), Some(times)) = (&profile, times.first()) {
-        cost_curves.push(profile_curve(profile, times));
-    }
-    let mut provenance = vec![
-        (
-            "sweep file".to_string(),
-            format!("`sweep.yaml`, SHA-256 {}", &manifest.config_hash[..16]),
-        ),
-        (
-            "workload".to_string(),
-            format!(
-                "{}, seed {}, at most {} new tokens",
-                sweep.workload.source, sweep.workload.seed, sweep.workload.max_new_tokens
-            ),
-        ),
-    ];
-    for (role, facts) in &manifest.models {
-        let hash = facts["weights_sha256"].as_str().unwrap_or_default();
-        provenance.push((
-            role.clone(),
-            format!(
-                "{}, {} parameters, weights SHA-256 {}",
-                facts["name"].as_str().unwrap_or_default(),
-                facts["n_parameters"],
-                &hash[..hash.len().min(16)]
-            ),
-        ));
-    }
-    if let Some(drift) = manifest.baseline_drift {
-        provenance.push((
-            "baseline, last repeat / first repeat".to_string(),
-            format!("{drift:.3} (wall time)"),
-        ));
-    }
-    Ok(SweepView {
-        name: sweep.name.clone(),
-        command: command_line(&manifest.command),
-        version: format!("{VERSION} (git {GIT_REVISION})"),
-        date: today(),
-        device: format!(
-            "{} ({}), {}, {} threads",
-            manifest.device,
-            manifest
-                .machine
-                .cpu
-                .as_deref()
-                .unwrap_or(&manifest.machine.architecture),
-            manifest.dtype,
-            manifest.threads
-        ),
-        provenance,
-        n_prompts: manifest.n_prompts,
-        repeats: sweep.timing.repeats,
-        baseline,
-        trials: views.collect(),
-        cost_curves,
-        hardware_profile: profile.map(|profile| profile.name),
-    })
-}
-
-/// The command as one would type it again: the program by its name, not by its path here.
-fn command_line(arguments: &[String]) -> String {
-    let quoted = |argument: &String| {
-        if argument.contains([' ', '{', '*']) {
-            format!("'{argument}'")
-        } else {
-            argument.clone()
-        }
-    };
-    let rest: Vec<String> = arguments.iter().skip(1).map(quoted).collect();
-    format!("wedlm-bench {}", rest.join(" "))
 }

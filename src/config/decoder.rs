@@ -40,6 +40,21 @@ pub enum DecoderSpec {
         #[serde(default)]
         entropy: EntropyRule,
     },
+    /// A window proposes its leading filled slots, the verifier accepts or corrects.
+    WindowDraft {
+        #[serde(default = "default_window_size")]
+        window_size: usize,
+        #[serde(default = "default_n_fill_steps")]
+        n_fill_steps: usize,
+        #[serde(default)]
+        max_draft_len: Option<usize>,
+        #[serde(default)]
+        select: SelectRule,
+        #[serde(default)]
+        entropy: EntropyRule,
+        #[serde(default)]
+        accept: AcceptRule,
+    },
 }
 
 /// Which window procedure runs.
@@ -62,6 +77,7 @@ impl DecoderSpec {
             Self::Autoregressive {} => &[Role::Verifier],
             Self::Speculative { .. } => &[Role::Verifier, Role::Drafter],
             Self::Window { .. } => &[Role::Window],
+            Self::WindowDraft { .. } => &[Role::Verifier, Role::Window],
         }
     }
 
@@ -95,6 +111,22 @@ impl DecoderSpec {
                 entropy.validate()?;
                 Ok(select.validate()?)
             }
+            Self::WindowDraft {
+                window_size,
+                n_fill_steps,
+                max_draft_len,
+                select,
+                entropy,
+                accept,
+            } => {
+                at_least_one("window_size", *window_size)?;
+                at_least_one("n_fill_steps", *n_fill_steps)?;
+                at_least_one("max_draft_len", max_draft_len.unwrap_or(1))?;
+                entropy.validate()?;
+                select.validate()?;
+                accept.validate()?;
+                lossless(accept)
+            }
         }
     }
 }
@@ -104,6 +136,18 @@ fn at_least_one(key: &str, value: usize) -> Result<(), Fault> {
         0 => Err(Fault::new(key, "0 is out of range, expected 1 or more")),
         1.. => Ok(()),
     }
+}
+
+/// A window draft is there to be lossless.
+fn lossless(accept: &AcceptRule) -> Result<(), Fault> {
+    if accept.is_lossless() {
+        return Ok(());
+    }
+    let reason = format!(
+        "'{}' is lossy here, expected 'greedy', 'rejection', 'block' or 'gumbel'",
+        accept.kind()
+    );
+    Err(Fault::new("accept.kind", reason))
 }
 
 /// Rules inside a combination are checked one by one, so that the path leads to the one meant.
@@ -137,4 +181,8 @@ fn default_max_draft_len() -> usize {
 
 fn default_window_size() -> usize {
     16
+}
+
+fn default_n_fill_steps() -> usize {
+    1
 }

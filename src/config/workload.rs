@@ -19,6 +19,9 @@ pub struct WorkloadSpec {
     /// Most tokens committed per prompt.
     #[serde(default = "default_max_new_tokens")]
     pub max_new_tokens: usize,
+    /// Texts that end an answer; the one met stays in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stop: Vec<String>,
 }
 
 impl WorkloadSpec {
@@ -49,6 +52,10 @@ impl WorkloadSpec {
                 "max_new_tokens",
                 "0 tokens measure nothing, expected 1 or more",
             ));
+        }
+        if let Some(index) = self.stop.iter().position(String::is_empty) {
+            let reason = "an empty string would end every answer before it begins";
+            return Err(Fault::new(format!("stop[{index}]"), reason));
         }
         Ok(())
     }

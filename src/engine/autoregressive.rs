@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use crate::engine::choice::own_token;
 use crate::engine::clock::timed;
+use crate::engine::ending;
 use crate::engine::prompt;
 use crate::engine::session::{EngineError, Request};
-use crate::engine::step::{Counts, Durations, Finish, Generation, Round};
+use crate::engine::step::{Counts, Durations, Generation, Round};
 use crate::model::lm::LanguageModel;
 
 /// Decodes one prompt token by token. The cache is emptied first.
@@ -29,7 +30,7 @@ pub fn decode(
         prompt::prefill(verifier, request)
     })?;
     let mut last = request.prompt[request.prompt.len() - 1];
-    while generation.ids.len() < request.max_new_tokens {
+    loop {
         let round_started = Instant::now();
         let context_len = request.prompt.len() + generation.ids.len();
         let mut durations = Durations::default();
@@ -40,6 +41,7 @@ pub fn decode(
         last = own_token(logits.last(), context_len, row, request)?;
         durations.wall = round_started.elapsed();
         durations.policy = durations.wall - durations.verify;
+        let cut = ending::cut(&generation.ids, &[last], request);
         generation.ids.push(last);
         generation.counts += Counts {
             rounds: 1,
@@ -55,8 +57,8 @@ pub fn decode(
             durations,
             ..Round::default()
         });
-        if request.stop_ids.contains(&last) {
-            generation.finished_by = Finish::StopToken;
+        if let Some(finish) = cut.finish {
+            generation.finished_by = finish;
             break;
         }
     }

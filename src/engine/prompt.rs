@@ -9,8 +9,20 @@ fn rows_needed(request: &Request<'_>) -> usize {
 }
 
 /// # Errors
-/// [`EngineError::EmptyPrompt`], a sampling parameter out of range, or
-/// [`EngineError::PromptTooLong`] for `model`, named by its `role`.
+/// [`EngineError::EmptyPrompt`], [`EngineError::EmptyStopString`], or a sampling parameter out of
+/// range.
+pub(super) fn check_request(request: &Request<'_>) -> Result<(), EngineError> {
+    if request.prompt.is_empty() {
+        return Err(EngineError::EmptyPrompt);
+    }
+    if let Some(index) = request.stop_strings.iter().position(Vec::is_empty) {
+        return Err(EngineError::EmptyStopString { index });
+    }
+    Ok(request.sampling.validate()?)
+}
+
+/// # Errors
+/// Those of [`check_request`], or [`EngineError::PromptTooLong`] for `model`, named by its `role`.
 pub(super) fn check(
     role: &'static str,
     model: &dyn LanguageModel,
@@ -25,10 +37,7 @@ pub(super) fn check_fits(
     context_len: usize,
     request: &Request<'_>,
 ) -> Result<(), EngineError> {
-    if request.prompt.is_empty() {
-        return Err(EngineError::EmptyPrompt);
-    }
-    request.sampling.validate()?;
+    check_request(request)?;
     let needed = rows_needed(request);
     if needed > context_len {
         return Err(EngineError::PromptTooLong {

@@ -4,7 +4,8 @@ use crate::config::decoder::DecoderSpec;
 use crate::engine::speculative::SpeculativeRule;
 use crate::engine::step::Generation;
 use crate::engine::window::WindowRule;
-use crate::engine::{autoregressive, speculative, window};
+use crate::engine::window_draft::WindowDraftRule;
+use crate::engine::{autoregressive, speculative, window, window_draft};
 use crate::model::lm::{LanguageModel, ModelError, TokenId};
 use crate::policy::OutOfRange;
 pub use crate::policy::sample::Sampling;
@@ -18,6 +19,8 @@ pub struct Request<'a> {
     pub max_new_tokens: usize,
     /// Tokens that end the text; they are committed as its last token.
     pub stop_ids: &'a [TokenId],
+    /// Stop strings as tokens, none of them empty; a text that ends with one of them ends there.
+    pub stop_strings: &'a [Vec<TokenId>],
     /// The mask token; it is never drawn. Needed by window decoders.
     pub mask_id: Option<TokenId>,
     pub sampling: Sampling,
@@ -46,6 +49,8 @@ pub struct Models<'a> {
 pub enum EngineError {
     #[error("the prompt is empty: a decoder needs at least one token to continue")]
     EmptyPrompt,
+    #[error("stop string {index} has no tokens: it would end every text before it begins")]
+    EmptyStopString { index: usize },
     #[error("this decoder needs a {role} model: name one under models.{role}")]
     MissingModel { role: &'static str },
     #[error(
@@ -68,6 +73,21 @@ pub enum EngineError {
          use accept.kind rejection, block or gumbel (lossless), or sampling.temperature 0"
     )]
     GreedyAcceptance { temperature: f64 },
+    #[error(
+        "accept rule '{accept}' is lossy, and a window draft is verified to be lossless: \
+         use accept.kind greedy, rejection, block or gumbel"
+    )]
+    LossyWindowDraft { accept: &'static str },
+    #[error(
+        "select rule '{select}' looks at the drawn tokens, so at temperature {temperature} their distribution \
+         is not the row's and accept rule '{accept}' would not be lossless: use accept.kind gumbel, \
+         a select.kind that reads rows alone (entropy, greedy, left_to_right, margin …), or sampling.temperature 0"
+    )]
+    BiasedWindowDraft {
+        select: &'static str,
+        accept: &'static str,
+        temperature: f64,
+    },
     #[error("min_draft_len is {min_draft_len}: it must be at most max_draft_len, {max_draft_len}")]
     DraftLenBounds {
         min_draft_len: usize,
@@ -149,6 +169,26 @@ pub fn decode_in_stream(
                 entropy: *entropy,
             };
             window::decode(need(&mut models.window, "window")?, &rule, request)
+        }
+        DecoderSpec::WindowDraft {
+            window_size,
+            n_fill_steps,
+            max_draft_len,
+            select,
+            entropy,
+            accept,
+        } => {
+            let rule = WindowDraftRule {
+                window_size: *window_size,
+                n_fill_steps: *n_fill_steps,
+                max_draft_len: *max_draft_len,
+                select: select.clone(),
+                entropy: *entropy,
+                accept: *accept,
+            };
+            let window = need(&mut models.window, "window")?;
+            let verifier = need(&mut models.verifier, "verifier")?;
+            window_draft::decode(window, verifier, &rule, request)
         }
     }
 }

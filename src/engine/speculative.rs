@@ -1,9 +1,10 @@
 //! Speculative decoding: a drafter proposes, the verifier accepts or corrects.
 
-mod draft;
+pub(super) mod commit;
+pub(super) mod draft;
 pub(super) mod sequence;
-mod setting;
-mod verify;
+pub(super) mod setting;
+pub(super) mod verify;
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use crate::engine::clock::timed;
 use crate::engine::prompt;
 use crate::engine::session::{EngineError, Request};
 use crate::engine::step::{Durations, Generation};
-use crate::model::lm::{LanguageModel, Logits, ModelError, TokenId};
+use crate::model::lm::LanguageModel;
 use crate::policy::accept::AcceptRule;
 use crate::policy::entropy::EntropyRule;
 use crate::policy::stop::{DraftOrder, StopRule, StopState};
@@ -112,14 +113,18 @@ fn round(
         sequence.see_drafter_row(logits.last(), n_fed, duration)?;
     }
     let mut durations = Durations::default();
-    let rows = timed(&mut durations.verify, || verify_forward(verifier, sequence))?;
+    let rows = timed(&mut durations.verify, || {
+        verify::forward(verifier, sequence.text(), sequence.drafted())
+    })?;
     let verdict = sequence.judge(&rows)?;
     if let Some(undone) = sequence.cut_for_oracle(&verdict) {
         uncounted = undone + durations.verify;
         drafter.truncate(sequence.drafter_len());
         verifier.truncate(sequence.verifier_len());
         durations.verify = Duration::ZERO;
-        let again = timed(&mut durations.verify, || verify_forward(verifier, sequence))?;
+        let again = timed(&mut durations.verify, || {
+            verify::forward(verifier, sequence.text(), sequence.drafted())
+        })?;
         assert_eq!(again.n_rows(), verdict.accepted + 1);
         assert!(again.n_rows() < rows.n_rows());
     }
@@ -134,20 +139,6 @@ fn round(
         .saturating_sub(durations.draft + durations.verify);
     sequence.record(&verdict, durations);
     Ok(uncounted)
-}
-
-/// Feeds the last committed token and the draft.
-///
-/// # Shapes
-/// Returns one row per drafted token, and the row behind the draft.
-fn verify_forward(
-    verifier: &mut dyn LanguageModel,
-    sequence: &Sequence<'_>,
-) -> Result<Logits, ModelError> {
-    let first = sequence.verifier_len();
-    assert_eq!(verifier.cached_len(), first, "the last token is not cached");
-    let tokens: Vec<TokenId> = sequence.verifier_tokens().collect();
-    verifier.forward(&tokens, &positions(first, tokens.len()), tokens.len())
 }
 
 fn positions(first: usize, len: usize) -> Vec<u32> {

@@ -10,7 +10,7 @@ use crate::model::lm::TokenId;
 /// One decoded prompt.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Generation {
-    /// Committed tokens, the prompt not included. A stop token, if met, is the last one.
+    /// Committed tokens, the prompt not included. A stop token, if met, is the last one; a stop string stays.
     pub ids: Vec<TokenId>,
     pub rounds: Vec<Round>,
     pub counts: Counts,
@@ -37,7 +37,7 @@ pub enum DraftStop {
     MaxDraftLen,
     /// The stopping rule fired.
     Rule,
-    /// The drafter drew a stop token.
+    /// The drafter drew a stop token, or the last token of a stop string.
     Eos,
 }
 
@@ -94,6 +94,7 @@ pub enum Outcome {
     /// The rule ended the draft before this slot (order `before`) or dropped it (`after_drop`).
     #[default]
     NotDrafted,
+    /// Written into a mask. In a round with a draft: behind the draft, and so dropped.
     Filled,
     /// A mask that stays one.
     Unfilled,
@@ -107,7 +108,7 @@ pub struct Counts {
     pub tested: u64,
     pub accepted: u64,
     pub committed: u64,
-    /// Window decoders: tokens written into masks.
+    /// Window decoders: tokens written into masks; where a window drafts, those behind the draft.
     pub filled: u64,
     pub drafter_forwards: u64,
     /// Forwards of the model whose output counts, prefill not included.

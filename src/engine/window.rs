@@ -6,18 +6,20 @@
 //! notebook's procedure, which differs from both and is kept for comparison.
 
 mod agreement;
-mod chooser;
+pub(super) mod chooser;
+pub(super) mod feed;
 mod notebook;
-mod observer;
+pub(super) mod observer;
 mod step;
 mod stream;
 
 use std::time::Instant;
 
 use crate::config::decoder::WindowVariant;
+use crate::engine::prompt;
 use crate::engine::session::{EngineError, Request};
-use crate::engine::step::{Finish, Generation};
-use crate::model::lm::{LanguageModel, TokenId};
+use crate::engine::step::Generation;
+use crate::model::lm::LanguageModel;
 use crate::policy::entropy::EntropyRule;
 use crate::policy::select::SelectRule;
 use crate::policy::{OutOfRange, require};
@@ -80,10 +82,7 @@ pub fn decode(
     let started = Instant::now();
     rule.validate()?;
     let mask_id = request.mask_id.ok_or(EngineError::MissingMask)?;
-    if request.prompt.is_empty() {
-        return Err(EngineError::EmptyPrompt);
-    }
-    request.sampling.validate()?;
+    prompt::check_request(request)?;
     let needed = rule.context_needed(request);
     if needed > model.context_len() {
         return Err(EngineError::PromptTooLong {
@@ -110,46 +109,4 @@ pub fn decode(
     };
     generation.durations.wall = started.elapsed();
     Ok(generation)
-}
-
-/// How many of the leading `tokens` are committed, and whether they end the generation.
-struct Cut {
-    len: usize,
-    finish: Option<Finish>,
-}
-
-/// Stops behind the first stop token, else at the budget.
-fn cut(tokens: &[TokenId], budget_left: usize, stop_ids: &[TokenId]) -> Cut {
-    let within = &tokens[..tokens.len().min(budget_left)];
-    match within.iter().position(|token| stop_ids.contains(token)) {
-        Some(index) => Cut {
-            len: index + 1,
-            finish: Some(Finish::StopToken),
-        },
-        None => Cut {
-            len: within.len(),
-            finish: (within.len() == budget_left).then_some(Finish::Budget),
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn cut_of(tokens: &[TokenId], budget_left: usize) -> (usize, Option<Finish>) {
-        let cut = cut(tokens, budget_left, &[7]);
-        (cut.len, cut.finish)
-    }
-
-    #[test]
-    fn a_cut_ends_behind_the_stop_token_or_at_the_budget() {
-        assert_eq!(cut_of(&[], 5), (0, None));
-        assert_eq!(cut_of(&[1, 2], 5), (2, None));
-        assert_eq!(cut_of(&[1, 2], 2), (2, Some(Finish::Budget)));
-        assert_eq!(cut_of(&[1, 7, 3], 5), (2, Some(Finish::StopToken)));
-        assert_eq!(cut_of(&[1, 7], 2), (2, Some(Finish::StopToken)));
-        // The stop token lies beyond the budget.
-        assert_eq!(cut_of(&[1, 2, 7], 2), (2, Some(Finish::Budget)));
-    }
 }

@@ -66,6 +66,12 @@ impl BurnLm {
         }
     }
 
+    /// Rounds the rotary frequencies, see [`Rope::rounded_to_bf16`].
+    pub fn with_rounded_rope(mut self) -> Self {
+        self.rope = self.rope.rounded_to_bf16();
+        self
+    }
+
     fn check(&self, tokens: &[TokenId]) -> Result<(), ModelError> {
         if self.cache.len() + tokens.len() > self.cache.capacity() {
             return Err(ModelError::ContextOverflow {

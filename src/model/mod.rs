@@ -8,6 +8,7 @@ pub mod checkpoint;
 pub mod device;
 pub mod embedded;
 pub mod export;
+pub mod files;
 pub mod kv_cache;
 pub mod lm;
 pub mod load;

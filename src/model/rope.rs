@@ -21,6 +21,16 @@ impl Rope {
         Self { frequencies }
     }
 
+    /// The same angles with frequencies rounded to bfloat16. transformers' `model.to(bfloat16)`
+    /// rounds them along with the weights (its `from_pretrained` does not); reference outputs made
+    /// that way need it.
+    pub fn rounded_to_bf16(mut self) -> Self {
+        for frequency in &mut self.frequencies {
+            *frequency = half::bf16::from_f32(*frequency).to_f32();
+        }
+        self
+    }
+
     /// Cosines and signed sines of the half-split ("rotate half") form:
     /// `x · cos + swap_halves(x) · sin`, with the first half of the sines negated.
     ///

@@ -10,12 +10,27 @@ use super::equal_rules::{normal_accept, normal_select, normal_stop};
 use super::reads::{accept_reads_entropy, reads_entropy, reads_order, select_reads_entropy};
 use crate::config::decoder::DecoderSpec;
 use crate::config::decoder_entry::Point;
+use crate::policy::accept::{AcceptRule, Judge};
 use crate::policy::sample::Sampling;
 
 /// Why no decoder can run with these parameters.
 pub(super) fn refusal(decoder: &DecoderSpec, sampling: &Sampling) -> Option<String> {
     match decoder {
         DecoderSpec::Autoregressive {} | DecoderSpec::Window { .. } => None,
+        DecoderSpec::WindowDraft { select, accept, .. } => {
+            let judge = accept.judge(sampling.is_greedy());
+            match judge {
+                None => Some(greedy_at(accept, sampling)),
+                Some(Judge::Ratio(_)) if select.reads_choice() => Some(format!(
+                    "{} selection reads the drawn tokens, so {} acceptance would not be lossless at temperature {}: \
+                     use accept.kind gumbel or a select.kind that reads rows alone",
+                    select.kind(),
+                    accept.kind(),
+                    sampling.temperature
+                )),
+                Some(Judge::Match { .. } | Judge::Ratio(_) | Judge::Evidence(_)) => None,
+            }
+        }
         DecoderSpec::Speculative {
             min_draft_len,
             max_draft_len,
@@ -28,15 +43,19 @@ pub(super) fn refusal(decoder: &DecoderSpec, sampling: &Sampling) -> Option<Stri
                 ));
             }
             if accept.judge(sampling.is_greedy()).is_none() {
-                return Some(format!(
-                    "{} acceptance needs temperature 0, and it is {}: use accept.kind rejection, block or gumbel",
-                    accept.kind(),
-                    sampling.temperature
-                ));
+                return Some(greedy_at(accept, sampling));
             }
             None
         }
     }
+}
+
+fn greedy_at(accept: &AcceptRule, sampling: &Sampling) -> String {
+    format!(
+        "{} acceptance needs temperature 0, and it is {}: use accept.kind rejection, block or gumbel",
+        accept.kind(),
+        sampling.temperature
+    )
 }
 
 /// The decoder without the parameters that it does not read.
@@ -53,7 +72,7 @@ pub(super) fn read_parameters(decoder: &DecoderSpec) -> Value {
                 document.shift_remove("entropy");
             }
         }
-        DecoderSpec::Window { select, .. } => {
+        DecoderSpec::Window { select, .. } | DecoderSpec::WindowDraft { select, .. } => {
             if !select_reads_entropy(select) {
                 document.shift_remove("entropy");
             }
@@ -72,6 +91,20 @@ pub(super) fn normal_form(decoder: &DecoderSpec, sampling: &Sampling) -> Value {
             *accept = normal_accept(*accept, sampling);
         }
         DecoderSpec::Window { select, .. } => *select = normal_select(select),
+        DecoderSpec::WindowDraft {
+            window_size,
+            n_fill_steps,
+            max_draft_len,
+            select,
+            accept,
+            entropy: _,
+        } => {
+            *select = normal_select(select);
+            *accept = normal_accept(*accept, sampling);
+            // Each forward fills a slot, so that after so many the window is full.
+            *n_fill_steps = (*n_fill_steps).min(*window_size);
+            *max_draft_len = max_draft_len.filter(|max| max < window_size);
+        }
     }
     read_parameters(&normal)
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::trial::Trial;
 
 /// Field names and the symbols that stand for them; the fields named by their value alone have none.
-const SYMBOLS: [(&str, &str); 13] = [
+const SYMBOLS: [(&str, &str); 14] = [
     ("theta_abs", "θ"),
     ("theta", "θ"),
     ("theta_rel", "θ_rel"),
@@ -18,6 +18,7 @@ const SYMBOLS: [(&str, &str); 13] = [
     ("window_size", "w"),
     ("min_draft_len", "min"),
     ("max_draft_len", "max"),
+    ("n_fill_steps", "steps"),
     ("kind", ""),
     ("entropy_type", ""),
     ("variant", ""),

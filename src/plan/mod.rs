@@ -14,7 +14,7 @@ use serde::Serialize;
 use crate::config::error::{ConfigError, Fault};
 use crate::config::sweep::SweepSpec;
 
-pub use reads::reads_entropy;
+pub use reads::{reads_entropy, select_reads_entropy};
 pub use trial::Trial;
 
 /// The trials of a sweep, in the order in which they are reported.

@@ -57,7 +57,8 @@ pub(super) fn accept_reads_entropy(accept: &AcceptRule) -> bool {
     }
 }
 
-pub(super) fn select_reads_entropy(select: &SelectRule) -> bool {
+/// Whether a selection rule looks at entropies.
+pub fn select_reads_entropy(select: &SelectRule) -> bool {
     match select {
         SelectRule::Entropy { .. }
         | SelectRule::Greedy { .. }

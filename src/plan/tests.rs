@@ -266,6 +266,45 @@ fn a_threshold_that_nothing_is_below_is_the_greedy_selection() {
 }
 
 #[test]
+fn window_drafts_that_decide_alike_are_one_trial() {
+    let plan = planned(
+        "decoders:
+          - {name: d, kind: window_draft, window_size: 4, grid: {max_draft_len: [null, 2, 4, 9], n_fill_steps: [4, 5]}}
+          - {name: a, kind: window_draft, window_size: 4, n_fill_steps: 4, accept: {kind: block}}
+          - {name: m, kind: window_draft, select: {kind: margin}, grid: {entropy.kind: [shannon, renyi]}}
+          - {name: w, kind: window}",
+    );
+    assert_eq!(
+        labels(&plan)[1..],
+        ["d max=none steps=4", "d max=2 steps=4", "m", "w"]
+    );
+    assert_eq!(plan.merged.equal_rules, 6 + 1);
+    assert_eq!(plan.merged.unread, 1);
+}
+
+#[test]
+fn a_window_draft_that_would_not_be_lossless_is_refused() {
+    let plan = planned(
+        "sampling: {temperature: 1}
+decoders:
+          - {name: d, kind: window_draft, grid: {select.kind: [entropy, credit], accept.kind: [greedy, block, gumbel]}}",
+    );
+    assert_eq!(
+        labels(&plan)[1..],
+        ["d entropy block", "d entropy gumbel", "d credit gumbel"]
+    );
+    let reasons: Vec<&str> = plan
+        .refused
+        .iter()
+        .map(|refused| refused.reason.as_str())
+        .collect();
+    let greedy = "greedy acceptance needs temperature 0, and it is 1: use accept.kind rejection, block or gumbel";
+    let credit = "credit selection reads the drawn tokens, so block acceptance would not be lossless at temperature 1: \
+                  use accept.kind gumbel or a select.kind that reads rows alone";
+    assert_eq!(reasons, [greedy, greedy, credit]);
+}
+
+#[test]
 fn impossible_points_are_refused_with_the_reason_and_the_others_stay() {
     let plan = planned(
         "decoders: [{name: x, kind: speculative, stop: {kind: absolute},

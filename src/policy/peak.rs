@@ -20,6 +20,7 @@ pub(super) fn largest(row: &[f32]) -> f32 {
 }
 
 /// Index of the first entry that equals `value`.
+#[inline(always)]
 pub(super) fn first_index_of(row: &[f32], value: f32) -> Option<usize> {
     let holds = |block: &&[f32]| block.iter().fold(false, |found, &x| found | (x == value));
     let n_before = row.chunks(BLOCK).take_while(|block| !holds(block)).count() * BLOCK;

@@ -13,6 +13,7 @@ mod choose;
 pub mod credit;
 mod defaults;
 pub mod divergence;
+mod reads;
 mod slow_fast;
 mod state;
 

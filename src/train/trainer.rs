@@ -5,28 +5,25 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use burn::module::{Module, ModuleVisitor, Param};
+use burn::module::Module;
 use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Bool, DType, Device, Int, Tensor, TensorData, activation};
+use burn::tensor::Device;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::config::train::{InitSpec, TokenizerSpec, TrainSpec};
-use crate::model::arch::{Architecture, RopeScaling};
-use crate::model::attention::{RowContext, additive_mask, causal_mask};
-use crate::model::checkpoint::{Checkpoint, CheckpointError};
+use crate::config::train::TrainSpec;
+use crate::model::arch::Architecture;
+use crate::model::checkpoint::CheckpointError;
 use crate::model::device::DeviceError;
 use crate::model::export::{Companions, write_checkpoint, write_whole};
-use crate::model::load::{Head, load_transformer};
-use crate::model::rope::Rope;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::transformer::Transformer;
 use crate::train::corpus::Corpus;
-use crate::train::init::random_transformer;
+use crate::train::gradient::{clip, gradients};
 use crate::train::objective::{self, Batch, SpecialIds};
-use crate::train::tokenizer::{COMMON_WORDS, END_TOKEN, MASK_TOKEN};
-use crate::workload::{ProblemStream, Split, training_document};
+use crate::train::setup::{open_model, open_tokenizer, special_ids};
+use crate::train::tokenizer::{END_TOKEN, MASK_TOKEN};
 
 /// Why a training run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -391,216 +388,5 @@ impl<'a> Run<'a> {
             .step(learning_rate, self.model.clone(), gradients);
         self.state.step += 1;
         Ok(loss_sum / n)
-    }
-}
-
-fn gradients(
-    model: &Transformer,
-    arch: &Architecture,
-    batch: &Batch,
-    device: &Device,
-) -> (f32, GradientsParams) {
-    let loss = batch_loss(model, arch, batch, device);
-    let value = loss.clone().into_scalar::<f32>();
-    (value, GradientsParams::from_grads(loss.backward(), model))
-}
-
-/// Weighted cross-entropy of a batch, in nats.
-///
-/// # Shapes
-/// Output: `[1]`.
-pub fn batch_loss(
-    model: &Transformer,
-    arch: &Architecture,
-    batch: &Batch,
-    device: &Device,
-) -> Tensor<1> {
-    let (n, len) = (batch.n_documents, batch.len);
-    let ints = |values: Vec<i32>| {
-        let count = values.len();
-        Tensor::<1, Int>::from_data(TensorData::new(values, [count]), device)
-    };
-    let tokens = ints(batch.tokens.iter().map(|&token| token as i32).collect()).reshape([n, len]);
-    let rows = row_context(arch, batch, device);
-    let mask = match &batch.may_attend {
-        None => causal_mask(len, 0, None, DType::F32, device)
-            .unwrap_or_else(|| Tensor::zeros([1, 1, len, len], device)),
-        Some(may_attend) => {
-            let data = TensorData::new(may_attend.clone(), [n, 1, len, len]);
-            additive_mask(Tensor::<4, Bool>::from_data(data, device), DType::F32)
-        }
-    };
-    let hidden = model.forward_batch(arch, tokens, &rows, &mask);
-    let wanted = ints(
-        batch
-            .targets
-            .iter()
-            .map(|target| target.row as i32)
-            .collect(),
-    );
-    let logits = model.logits(hidden.select(0, wanted));
-    let log_probabilities = activation::log_softmax(logits, 1);
-    let n_targets = batch.targets.len();
-    let ids = ints(
-        batch
-            .targets
-            .iter()
-            .map(|target| target.token as i32)
-            .collect(),
-    );
-    let weights: Vec<f32> = batch.targets.iter().map(|target| target.weight).collect();
-    let weights = Tensor::<2>::from_data(TensorData::new(weights, [n_targets, 1]), device);
-    (log_probabilities.gather(1, ids.reshape([n_targets, 1])) * weights)
-        .sum()
-        .neg()
-}
-
-fn row_context(arch: &Architecture, batch: &Batch, device: &Device) -> RowContext {
-    let rope = Rope::new(arch);
-    // Without a prediction stream all documents stand at the same positions.
-    let shared = batch.may_attend.is_none();
-    let n = if shared { 1 } else { batch.n_documents };
-    let (cos, sin) = rope.tables(&batch.positions[..n * batch.len]);
-    let shape = [n, batch.len, 1, arch.head_len];
-    RowContext {
-        batch: batch.n_documents,
-        len: batch.len,
-        cos: Tensor::from_data(TensorData::new(cos, shape), device),
-        sin: Tensor::from_data(TensorData::new(sin, shape), device),
-    }
-}
-
-/// Scales all gradients by `scale`, then down to `max_norm` when their joint norm exceeds it.
-fn clip(
-    model: &Transformer,
-    gradients: GradientsParams,
-    scale: f32,
-    max_norm: f32,
-) -> GradientsParams {
-    let mut norm = SquaredNorm {
-        gradients: &gradients,
-        sum: 0.0,
-    };
-    model.visit(&mut norm);
-    let norm = scale * norm.sum.sqrt();
-    let mut rescale = Rescale {
-        old: gradients,
-        new: GradientsParams::new(),
-        factor: scale * (max_norm / norm.max(max_norm)),
-    };
-    model.visit(&mut rescale);
-    rescale.new
-}
-
-struct SquaredNorm<'a> {
-    gradients: &'a GradientsParams,
-    sum: f32,
-}
-
-impl ModuleVisitor for SquaredNorm<'_> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = self.gradients.get::<D>(param.id) {
-            self.sum += gradient.square().sum().into_scalar::<f32>();
-        }
-    }
-}
-
-struct Rescale {
-    old: GradientsParams,
-    new: GradientsParams,
-    factor: f32,
-}
-
-impl ModuleVisitor for Rescale {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = self.old.remove::<D>(param.id) {
-            self.new
-                .register(param.id, gradient.mul_scalar(self.factor));
-        }
-    }
-}
-
-fn open_tokenizer(spec: &TrainSpec) -> Result<(Tokenizer, Vec<u8>), TrainError> {
-    match &spec.tokenizer {
-        TokenizerSpec::From { model } => {
-            let json = Checkpoint::open(model)?.tokenizer_json()?;
-            Ok((Tokenizer::from_json(&json).map_err(TrainError::Text)?, json))
-        }
-        TokenizerSpec::Train {
-            vocab_len,
-            n_documents,
-        } => {
-            let mut texts: Vec<String> = ProblemStream::new(Split::Train, spec.data.seed)
-                .take(*n_documents)
-                .map(|problem| training_document(&problem.question, &problem.answer))
-                .collect();
-            texts.push(COMMON_WORDS.to_string());
-            let json = crate::train::tokenizer::train(&texts, *vocab_len)
-                .and_then(|tokenizer| tokenizer.to_string(false))
-                .map_err(|error| TrainError::Text(format!("tokenizer training failed: {error}")))?
-                .into_bytes();
-            Ok((Tokenizer::from_json(&json).map_err(TrainError::Text)?, json))
-        }
-    }
-}
-
-fn special_ids(tokenizer: &Tokenizer) -> Result<SpecialIds, TrainError> {
-    let need = |token: &str| {
-        tokenizer
-            .id(token)
-            .ok_or_else(|| TrainError::Text(format!("the tokenizer has no entry '{token}'")))
-    };
-    Ok(SpecialIds {
-        end: need(END_TOKEN)?,
-        mask: need(MASK_TOKEN)?,
-    })
-}
-
-fn open_model(
-    spec: &TrainSpec,
-    tokenizer: &Tokenizer,
-    special: SpecialIds,
-    device: &Device,
-) -> Result<(Transformer, Architecture), TrainError> {
-    match &spec.init {
-        InitSpec::From { model } => {
-            let checkpoint = Checkpoint::open(model)?;
-            let weights = load_transformer(&checkpoint, DType::F32, device, Head::Shared)?;
-            let mut arch = checkpoint.arch.clone();
-            arch.mask_id = Some(special.mask);
-            Ok((weights, arch))
-        }
-        &InitSpec::Random {
-            hidden_len,
-            ffn_len,
-            n_layers,
-            n_heads,
-            n_kv_heads,
-            head_len,
-            context_len,
-        } => {
-            let arch = Architecture {
-                model_type: "qwen3".into(),
-                vocab_len: tokenizer.len(),
-                hidden_len,
-                ffn_len,
-                n_layers,
-                n_heads,
-                n_kv_heads,
-                head_len,
-                context_len,
-                rms_norm_eps: 1e-6,
-                rope_theta: 10_000.0,
-                rope_scaling: RopeScaling::Default,
-                sliding_windows: vec![None; n_layers],
-                tied_head: true,
-                eos_ids: vec![special.end],
-                mask_id: Some(special.mask),
-            };
-            // The same checks that a config.json on disk has to pass.
-            let text = arch.to_json().to_string();
-            Architecture::from_json(&text).map_err(|error| TrainError::Text(error.to_string()))?;
-            Ok((random_transformer(&arch, spec.seed, device), arch))
-        }
     }
 }

@@ -184,7 +184,7 @@ impl<'m, 'a> Batch<'m, 'a> {
             .enumerate()
             .filter_map(|(slot, place)| {
                 let running = place.as_ref()?;
-                Some((slot, running.waiting.sequence.draft_len() + 1))
+                Some((slot, running.waiting.sequence.drafted().len() + 1))
             })
             .collect();
         let groups = if self.group_by_draft_len {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::setting::{Dice, Setting};
 use crate::engine::choice::compared_distribution;
+use crate::engine::ending;
 use crate::engine::step::{DraftStop, Slot};
 use crate::model::lm::{ModelError, TokenId};
 use crate::policy::entropy::{EntropyRule, RowStats};
@@ -12,7 +13,7 @@ use crate::policy::stop::{DraftOrder, SlotView, StopState};
 
 /// A draft, and all that was seen on the way.
 #[derive(Debug, Default)]
-pub(super) struct Draft {
+pub(in crate::engine) struct Draft {
     pub tokens: Vec<TokenId>,
     pub stopped_by: DraftStop,
     /// One entry per slot looked at; those behind `tokens` were refused.
@@ -27,16 +28,15 @@ pub(super) struct Draft {
     pub distributions: Vec<Vec<f64>>,
     /// Duration of each drafter forward.
     pub forwards: Vec<Duration>,
-    /// Rows fed in the first forward: the last committed token, and those before it that the cache
-    /// lacks.
-    pub first_fed: usize,
+    /// Rows fed in each of them. The first feeds the committed tokens that the cache lacks.
+    pub fed: Vec<usize>,
     bounds: Bounds,
     is_over: bool,
 }
 
 impl Draft {
     /// A draft without a token yet; over at once when the bounds leave no room for one.
-    pub fn within(bounds: Bounds) -> Self {
+    pub(super) fn within(bounds: Bounds) -> Self {
         let mut draft = Self {
             bounds,
             ..Self::default()
@@ -58,9 +58,7 @@ impl Draft {
 
     /// Notes a drafter forward over `n_fed` rows.
     pub fn note_forward(&mut self, n_fed: usize, duration: Duration) {
-        if self.forwards.is_empty() {
-            self.first_fed = n_fed;
-        }
+        self.fed.push(n_fed);
         self.forwards.push(duration);
     }
 
@@ -77,11 +75,7 @@ impl Draft {
 
     /// Rows fed in the first `n_forwards` forwards.
     pub fn token_instances(&self, n_forwards: usize) -> usize {
-        if n_forwards == 0 {
-            0
-        } else {
-            self.first_fed + n_forwards - 1
-        }
+        self.fed[..n_forwards].iter().sum()
     }
 }
 
@@ -108,14 +102,14 @@ struct Candidate {
 /// [`ModelError::NotANumber`] when the row is no distribution.
 pub(super) fn see_row(
     setting: &Setting<'_>,
+    text: &[TokenId],
     state: &StopState,
-    context_len: usize,
     draft: &mut Draft,
     row: &[f32],
     dice: &mut Dice,
 ) -> Result<(), ModelError> {
-    let candidate = look(setting, context_len, draft, row, dice)?;
-    match decide(setting, state, draft, candidate) {
+    let candidate = look(setting, text.len(), draft, row, dice)?;
+    match decide(setting, text, state, draft, candidate) {
         Some(stop) => {
             draft.stopped_by = stop;
             draft.is_over = true;
@@ -192,6 +186,7 @@ fn choose(
 /// Drafts the candidate or not; says why the draft ends, if it does.
 fn decide(
     setting: &Setting<'_>,
+    text: &[TokenId],
     state: &StopState,
     draft: &mut Draft,
     candidate: Candidate,
@@ -227,7 +222,8 @@ fn decide(
     }
     draft.tokens.push(candidate.token);
     draft.probabilities[slot] = candidate.probability;
-    if setting.request.stop_ids.contains(&candidate.token) {
+    let ids = &text[setting.request.prompt.len()..];
+    if ending::is_end(ids, &draft.tokens, setting.request) {
         return Some(DraftStop::Eos);
     }
     fires_after.then_some(DraftStop::Rule)

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::draft::{self, Bounds, Draft};
 use super::setting::{Dice, Setting};
-use super::{SpeculativeRule, verify};
+use super::{SpeculativeRule, commit, verify};
 use crate::engine::session::{EngineError, Request};
-use crate::engine::step::{Counts, DraftStop, Durations, Finish, Generation, Round};
+use crate::engine::step::{DraftStop, Durations, Finish, Generation};
 use crate::model::lm::{Logits, ModelError, TokenId};
 use crate::policy::accept::Verdict;
 use crate::policy::stop::{RoundOutcome, StopState};
@@ -27,6 +27,8 @@ pub(in crate::engine) struct Sequence<'a> {
     /// The drafter's rows when the round began.
     drafter_cached: usize,
     draft: Draft,
+    /// Why the text ends, once it does.
+    finish: Option<Finish>,
     pub generation: Generation,
 }
 
@@ -48,14 +50,14 @@ impl<'a> Sequence<'a> {
             context_len: request.prompt.len(),
             drafter_cached: 0,
             draft: Draft::default(),
+            finish: (request.max_new_tokens == 0).then_some(Finish::Budget),
             generation: Generation::default(),
         })
     }
 
-    /// Whether the text has met a stop token or used up its budget.
+    /// Whether the text has met a stop token or a stop string, or used up its budget.
     pub fn is_finished(&self) -> bool {
-        self.generation.finished_by == Finish::StopToken
-            || self.generation.ids.len() >= self.setting.request.max_new_tokens
+        self.finish.is_some()
     }
 
     /// Starts a round, for which the drafter has cached `drafter_cached` rows.
@@ -85,8 +87,8 @@ impl<'a> Sequence<'a> {
         self.draft.note_forward(n_fed, duration);
         draft::see_row(
             &self.setting,
+            &self.text,
             self.state,
-            self.context_len,
             &mut self.draft,
             row,
             &mut self.dice,
@@ -104,9 +106,14 @@ impl<'a> Sequence<'a> {
         std::iter::once(last).chain(self.draft.tokens.iter().copied())
     }
 
+    /// The prompt and what was committed.
+    pub fn text(&self) -> &[TokenId] {
+        &self.text
+    }
+
     /// Tokens drafted so far in this round.
-    pub fn draft_len(&self) -> usize {
-        self.draft.tokens.len()
+    pub fn drafted(&self) -> &[TokenId] {
+        &self.draft.tokens
     }
 
     /// Compares the draft with the verifier's rows.
@@ -137,6 +144,7 @@ impl<'a> Sequence<'a> {
         draft.slots.truncate(accepted);
         draft.entropies.truncate(accepted);
         draft.probabilities.truncate(accepted);
+        draft.fed.truncate(accepted);
         Some(draft.forwards.drain(accepted..).sum())
     }
 
@@ -159,11 +167,17 @@ impl<'a> Sequence<'a> {
             entropies: &self.draft.entropies,
             probabilities: &self.draft.probabilities,
         });
-        let stop_ids = self.setting.request.stop_ids;
-        let (committed, finish) = committed(&self.draft, verdict, stop_ids);
-        self.generation.finished_by = finish;
-        self.generation.ids.extend(&committed);
+        let (committed, finish) = commit::committed(
+            &self.generation.ids,
+            &self.draft,
+            verdict,
+            self.setting.request,
+        );
         self.text.extend(committed);
+        self.finish = finish;
+        if let Some(finish) = finish {
+            self.generation.finished_by = finish;
+        }
     }
 
     /// Rows of this round that stay in the caches: text and accepted tokens.
@@ -173,36 +187,14 @@ impl<'a> Sequence<'a> {
 
     /// Adds the round to the generation. Call it once, after [`commit`](Self::commit).
     pub fn record(&mut self, verdict: &Verdict, durations: Durations) {
-        let draft = std::mem::take(&mut self.draft);
-        let committed = self.text[self.context_len..].to_vec();
-        let drafted = draft.tokens.len();
-        let tested = drafted.min(verdict.accepted + 1);
-        let drafter_forwards = draft.forwards.len();
-        self.generation.counts += Counts {
-            rounds: 1,
-            drafted: drafted as u64,
-            tested: tested as u64,
-            accepted: verdict.accepted as u64,
-            committed: committed.len() as u64,
-            drafter_forwards: drafter_forwards as u64,
-            verifier_forwards: 1,
-            drafter_token_instances: draft.token_instances(drafter_forwards) as u64,
-            token_instances: drafted as u64 + 1,
-            ..Counts::default()
-        };
-        self.generation.durations += durations;
-        self.generation.rounds.push(Round {
-            context_len: self.context_len,
-            draft: draft.tokens,
-            stopped_by: draft.stopped_by,
-            tested,
-            accepted: verdict.accepted,
-            committed,
-            drafter_forwards,
-            positions: Vec::new(),
-            slots: draft.slots,
+        commit::record(
+            &mut self.generation,
+            self.context_len,
+            std::mem::take(&mut self.draft),
+            verdict,
+            self.text[self.context_len..].to_vec(),
             durations,
-        });
+        );
     }
 }
 
@@ -216,20 +208,5 @@ fn bounds(setting: &Setting<'_>, state: &mut StopState, n_committed: usize) -> B
     Bounds {
         room,
         cap: wanted.max(rule.min_draft_len).min(room),
-    }
-}
-
-/// The accepted tokens and the verifier's, up to the first stop token.
-fn committed(draft: &Draft, verdict: &Verdict, stop_ids: &[TokenId]) -> (Vec<TokenId>, Finish) {
-    let mut tokens = draft.tokens[..verdict.accepted].to_vec();
-    tokens.push(verdict.next);
-    match tokens.iter().position(|token| stop_ids.contains(token)) {
-        Some(index) => {
-            // A drafted stop token ends its draft, so no accepted token is dropped here.
-            assert!(index + 1 >= verdict.accepted);
-            tokens.truncate(index + 1);
-            (tokens, Finish::StopToken)
-        }
-        None => (tokens, Finish::Budget),
     }
 }

@@ -4,7 +4,7 @@ use crate::policy::accept::Judge;
 use crate::policy::noise::Noise;
 
 /// What stays the same over the rounds.
-pub(super) struct Setting<'a> {
+pub(in crate::engine) struct Setting<'a> {
     pub rule: &'a SpeculativeRule,
     pub request: &'a Request<'a>,
     pub judge: Judge,
@@ -44,7 +44,7 @@ impl<'a> Setting<'a> {
 }
 
 /// Uniform draws in the order in which they are used.
-pub(super) struct Dice {
+pub(in crate::engine) struct Dice {
     pub noise: Noise,
     n_thrown: u64,
 }

@@ -4,17 +4,36 @@ use super::draft::Draft;
 use super::setting::{Dice, Setting};
 use crate::engine::choice::{check_row, compared_distribution, own_token};
 use crate::engine::step::Outcome;
-use crate::model::lm::{Logits, ModelError, TokenId};
+use crate::model::lm::{LanguageModel, Logits, ModelError, TokenId};
 use crate::policy::accept::evidence::{Evidence, EvidenceRule};
 use crate::policy::accept::ratio::{self, JudgedDraft, RatioRule};
 use crate::policy::accept::{Judge, Verdict, matching};
 use crate::policy::sample;
 
+/// Feeds the last committed token and the draft.
+///
+/// # Shapes
+/// Returns one row per drafted token, and the row behind the draft.
+///
+/// # Errors
+/// Those of the verifier.
+pub(in crate::engine) fn forward(
+    verifier: &mut dyn LanguageModel,
+    text: &[TokenId],
+    draft: &[TokenId],
+) -> Result<Logits, ModelError> {
+    let first = text.len() - 1;
+    assert_eq!(verifier.cached_len(), first, "the last token is not cached");
+    let fed: Vec<TokenId> = [&text[first..], draft].concat();
+    let positions: Vec<u32> = (first as u32..(first + fed.len()) as u32).collect();
+    verifier.forward(&fed, &positions, fed.len())
+}
+
 /// What the rule makes of the draft.
 ///
 /// # Errors
 /// [`ModelError::NotANumber`] for a row that is no distribution.
-pub(super) fn judge(
+pub(in crate::engine) fn judge(
     setting: &Setting<'_>,
     rows: &Logits,
     text: &[TokenId],
@@ -94,13 +113,16 @@ fn by_evidence(
     Ok(Verdict { accepted, next })
 }
 
-/// Writes the outcomes into the slots, and the overlaps if the request asks for them.
-pub(super) fn mark_slots(setting: &Setting<'_>, rows: &Logits, draft: &mut Draft, accepted: usize) {
+/// Writes the outcomes into the slots of the draft, and the overlaps if the request asks for them.
+pub(in crate::engine) fn mark_slots(
+    setting: &Setting<'_>,
+    rows: &Logits,
+    draft: &mut Draft,
+    accepted: usize,
+) {
     let drafted = draft.tokens.len();
-    for (index, slot) in draft.slots.iter_mut().enumerate() {
-        slot.outcome = if index >= drafted {
-            Outcome::NotDrafted
-        } else if index < accepted {
+    for (index, slot) in draft.slots.iter_mut().enumerate().take(drafted) {
+        slot.outcome = if index < accepted {
             Outcome::Accepted
         } else if index == accepted {
             Outcome::Rejected

@@ -6,10 +6,11 @@ use rand_chacha::ChaCha8Rng;
 use crate::engine::choice::check_row;
 use crate::engine::session::Request;
 use crate::engine::step::{Outcome, Slot};
-use crate::engine::window::WindowRule;
 use crate::engine::window::agreement::{Agreement, Compared};
 use crate::engine::window::observer::{Observer, Place};
 use crate::model::lm::{Logits, ModelError, TokenId};
+use crate::policy::entropy::EntropyRule;
+use crate::policy::noise::Noise;
 use crate::policy::select::{MaskView, SelectRule, SelectState, select};
 use crate::policy::window::Window;
 
@@ -23,24 +24,36 @@ pub struct Chooser<'a> {
 }
 
 impl<'a> Chooser<'a> {
-    pub fn new(rule: &'a WindowRule, request: &Request<'_>, forbidden: Option<TokenId>) -> Self {
+    /// The rule `select` on windows of `window_size` slots; it reads `entropy`.
+    pub fn new(
+        select: &'a SelectRule,
+        window_size: usize,
+        entropy: EntropyRule,
+        request: &Request<'_>,
+        forbidden: Option<TokenId>,
+    ) -> Self {
         let (mut lots, mut agreement) = (None, None);
-        if let SelectRule::Random { seed, .. } = rule.select {
+        if let SelectRule::Random { seed, .. } = *select {
             let mut stream = ChaCha8Rng::seed_from_u64(request.seed.wrapping_add(seed));
             // Apart from the draws of tokens, which use stream 0 of the same generation.
             stream.set_stream(1);
             lots = Some(stream);
         }
-        if let SelectRule::Hybrid { recent, .. } = rule.select {
+        if let SelectRule::Hybrid { recent, .. } = *select {
             agreement = Some(Agreement::new(recent, forbidden));
         }
         Self {
-            rule: &rule.select,
-            state: SelectState::new(rule.window_size),
-            observer: Observer::new(&rule.select, rule.entropy, request, forbidden),
+            rule: select,
+            state: SelectState::new(window_size),
+            observer: Observer::new(select, entropy, request, forbidden),
             lots,
             agreement,
         }
+    }
+
+    /// Draws tokens with the noise of their position, as a verifier that uses the same noise does.
+    pub fn couple(&mut self, noise: Noise) {
+        self.observer.couple(noise);
     }
 
     /// Whether the rule reads the next-token rows of committed tokens.
@@ -75,6 +88,13 @@ impl<'a> Chooser<'a> {
     pub fn slide(&mut self, n: usize, context_len: usize) {
         self.state.slide(n);
         self.observer.forget_before(context_len as u32);
+    }
+
+    /// Forgets the masks seen so far: the next window is a new one. What is known of committed text
+    /// stays.
+    pub fn restart(&mut self) {
+        self.state.restart();
+        self.observer.forget_before(u32::MAX);
     }
 
     /// Fills at least one mask of `window`. `rows` holds one row per mask, in ascending order.

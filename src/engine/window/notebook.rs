@@ -11,13 +11,14 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::clock::timed;
+use crate::engine::ending::cut;
 use crate::engine::prompt;
 use crate::engine::session::{EngineError, Request};
 use crate::engine::step::{Durations, Generation};
+use crate::engine::window::WindowRule;
 use crate::engine::window::chooser::Chooser;
 use crate::engine::window::observer::Place;
 use crate::engine::window::step::Step;
-use crate::engine::window::{WindowRule, cut};
 use crate::model::lm::{LanguageModel, Logits, TokenId};
 use crate::policy::window::Window;
 
@@ -56,7 +57,7 @@ pub fn decode(
 ) -> Result<Generation, EngineError> {
     let mut generation = Generation::default();
     // The notebook does not keep the mask token from being chosen.
-    let mut chooser = Chooser::new(rule, request, None);
+    let mut chooser = Chooser::new(&rule.select, rule.window_size, rule.entropy, request, None);
     let mut window = Window::masked(rule.window_size, mask_id);
     let mut text = request.prompt.to_vec();
     // The row of the last prompt token predicts slot 0, so that token is fed with the window.
@@ -77,11 +78,7 @@ pub fn decode(
         let slots = chooser.fill(&mut window, mask_rows(&feed, &logits))?;
         let (mut committed, n_forced) = take(&mut window);
         window.refill(committed.len());
-        let cut = cut(
-            &committed,
-            request.max_new_tokens - generation.ids.len(),
-            request.stop_ids,
-        );
+        let cut = cut(&generation.ids, &committed, request);
         chooser.slide(committed.len(), text.len() + committed.len());
         committed.truncate(cut.len);
         text.extend(&committed);

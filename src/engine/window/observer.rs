@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::engine::session::Request;
 use crate::model::lm::{ModelError, TokenId};
 use crate::policy::entropy::{EntropyRule, RowStats};
+use crate::policy::noise::Noise;
 use crate::policy::sample::{self, Sampling};
 use crate::policy::select::credit::{Boosts, CreditTerms, Ledger};
 use crate::policy::select::divergence::kl;
@@ -31,9 +32,17 @@ pub struct Observer {
     sampling: Sampling,
     /// The token that may not be chosen.
     forbidden: Option<TokenId>,
-    draws: ChaCha8Rng,
+    draws: Draws,
     credit: Option<(CreditTerms, Ledger)>,
     previous: Option<BTreeMap<u32, PreviousRow>>,
+}
+
+/// The chance in sampled tokens.
+enum Draws {
+    /// One uniform per row.
+    Stream(Box<ChaCha8Rng>),
+    /// The exponentials that belong to a position.
+    Coupled(Noise),
 }
 
 /// The row of a position in the forward before.
@@ -60,10 +69,15 @@ impl Observer {
             entropy,
             sampling: request.sampling,
             forbidden,
-            draws: ChaCha8Rng::seed_from_u64(request.seed),
+            draws: Draws::Stream(Box::new(ChaCha8Rng::seed_from_u64(request.seed))),
             credit,
             previous: matches!(select, SelectRule::Klass { .. }).then(BTreeMap::new),
         }
+    }
+
+    /// Draws with `noise` from now on.
+    pub fn couple(&mut self, noise: Noise) {
+        self.draws = Draws::Coupled(noise);
     }
 
     /// Reads one row of raw logits. Above temperature 0 it draws one uniform, whether or not the
@@ -88,7 +102,7 @@ impl Observer {
             let probability = stats.probability(row[first_choice as usize]);
             ledger.book(*terms, place.position, first_choice, probability)
         });
-        let token = self.choose_token(row, first_choice, boosts.as_ref());
+        let token = self.choose_token(place.position, row, first_choice, boosts.as_ref());
         let confidence = match &boosts {
             Some(boosts) => boosts.probability(row, stats.log_normalizer, token),
             None => stats.probability(row[token as usize]),
@@ -116,6 +130,7 @@ impl Observer {
 
     fn choose_token(
         &mut self,
+        position: u32,
         row: &[f32],
         first_choice: TokenId,
         boosts: Option<&Boosts>,
@@ -129,7 +144,10 @@ impl Observer {
             }
             None => sample::distribution(row, &self.sampling, self.forbidden),
         };
-        sample::draw(&weights, self.draws.random()) as TokenId
+        match &mut self.draws {
+            Draws::Stream(draws) => sample::draw(&weights, draws.random()) as TokenId,
+            Draws::Coupled(noise) => sample::draw_coupled(&weights, noise, position),
+        }
     }
 
     fn divergence(&mut self, position: u32, row: &[f32], log_normalizer: f64) -> Option<f64> {

@@ -3,12 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::engine::clock::timed;
+use crate::engine::ending::{Cut, cut};
 use crate::engine::session::{EngineError, Request};
 use crate::engine::step::{Durations, Generation};
+use crate::engine::window::WindowRule;
 use crate::engine::window::chooser::Chooser;
+use crate::engine::window::feed;
 use crate::engine::window::observer::Place;
 use crate::engine::window::step::Step;
-use crate::engine::window::{Cut, WindowRule, cut};
 use crate::model::lm::{LanguageModel, Logits, TokenId};
 use crate::policy::window::Window;
 
@@ -51,12 +53,20 @@ pub fn decode(
     refill: Refill,
 ) -> Result<Generation, EngineError> {
     let mut generation = Generation::default();
-    let mut chooser = Chooser::new(rule, request, Some(mask_id));
+    let mut chooser = Chooser::new(
+        &rule.select,
+        rule.window_size,
+        rule.entropy,
+        request,
+        Some(mask_id),
+    );
     let mut window = Window::masked(rule.window_size, mask_id);
-    prefill(model, request, &mut chooser, &mut generation)?;
+    timed(&mut generation.durations.prefill, || {
+        feed::prefill(model, request, &mut chooser)
+    })?;
     loop {
         let round_started = Instant::now();
-        let plan = decide(&mut window, request, generation.ids.len(), refill);
+        let plan = decide(&mut window, request, &generation.ids, refill);
         let mut verify = Duration::ZERO;
         let logits = timed(&mut verify, || {
             compute(model, &plan, chooser.reads_committed_rows())
@@ -96,25 +106,7 @@ pub fn decode(
     }
 }
 
-/// Fills the cache with the prompt. Its logits are not used: the first token comes from the first
-/// mask row. Only a rule that compares with autoregressive choices reads the last row.
-fn prefill(
-    model: &mut dyn LanguageModel,
-    request: &Request<'_>,
-    chooser: &mut Chooser<'_>,
-    generation: &mut Generation,
-) -> Result<(), EngineError> {
-    let started = Instant::now();
-    let positions: Vec<u32> = (0..request.prompt.len() as u32).collect();
-    let n_logits = usize::from(chooser.reads_committed_rows());
-    let logits = model.forward(request.prompt, &positions, n_logits)?;
-    let last = request.prompt.len() - 1;
-    chooser.observe_committed(&request.prompt[last..], &logits, last)?;
-    generation.durations.prefill = started.elapsed();
-    Ok(())
-}
-
-fn decide(window: &mut Window, request: &Request<'_>, n_committed: usize, refill: Refill) -> Plan {
+fn decide(window: &mut Window, request: &Request<'_>, ids: &[TokenId], refill: Refill) -> Plan {
     let n_leading = window.leading_filled();
     if refill == Refill::Eager {
         window.refill(n_leading);
@@ -122,16 +114,12 @@ fn decide(window: &mut Window, request: &Request<'_>, n_committed: usize, refill
     let order = window.feed_order();
     let tokens = order.iter().map(|&slot| window.tokens()[slot]).collect();
     Plan {
-        context_len: request.prompt.len() + n_committed,
+        context_len: request.prompt.len() + ids.len(),
         order,
         tokens,
         n_leading,
         n_masks: window.n_masks(),
-        cut: cut(
-            &window.tokens()[..n_leading],
-            request.max_new_tokens - n_committed,
-            request.stop_ids,
-        ),
+        cut: cut(ids, &window.tokens()[..n_leading], request),
     }
 }
 

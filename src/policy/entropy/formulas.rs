@@ -3,8 +3,20 @@
 use super::EntropyRule;
 use super::sums::{Moments, block_sums};
 
+/// Whether the entropy takes more than the first two sums of [`Moments`].
+pub(super) fn needs_all_sums(rule: &EntropyRule) -> bool {
+    match *rule {
+        EntropyRule::Renyi { alpha: order, .. } | EntropyRule::Tsallis { q: order, .. } => {
+            order == 2.0
+        }
+        EntropyRule::Varentropy { .. } => true,
+        EntropyRule::Shannon { .. } | EntropyRule::Topk { .. } | EntropyRule::Min { .. } => false,
+    }
+}
+
 /// One entropy from the sums of its temperature and the head of the row.
-pub(super) fn entropy(
+#[inline(always)]
+pub(super) fn entropy<const FMA: bool>(
     rule: &EntropyRule,
     row: &[f32],
     largest: f32,
@@ -17,14 +29,14 @@ pub(super) fn entropy(
             if is_one(alpha) {
                 return shannon(sums);
             }
-            let powers = power_sum(alpha, row, largest, sums);
+            let powers = power_sum::<FMA>(alpha, row, largest, sums);
             clip_at_zero((powers.ln() - alpha * sums.sum.ln()) / (1.0 - alpha))
         }
         EntropyRule::Tsallis { q, .. } => {
             if is_one(q) {
                 return shannon(sums);
             }
-            let log_sum = power_sum(q, row, largest, sums).ln() - q * sums.sum.ln();
+            let log_sum = power_sum::<FMA>(q, row, largest, sums).ln() - q * sums.sum.ln();
             clip_at_zero(-log_sum.exp_m1() / (q - 1.0))
         }
         EntropyRule::Topk { k, renormalize, .. } => {
@@ -44,7 +56,8 @@ fn is_one(order: f64) -> bool {
 }
 
 /// Σ e^(order·x).
-fn power_sum(order: f64, row: &[f32], largest: f32, sums: &Moments) -> f64 {
+#[inline(always)]
+fn power_sum<const FMA: bool>(order: f64, row: &[f32], largest: f32, sums: &Moments) -> f64 {
     if order == 2.0 {
         return sums.squares;
     }
@@ -60,7 +73,7 @@ fn power_sum(order: f64, row: &[f32], largest: f32, sums: &Moments) -> f64 {
             + order * sums.sum.ln();
         return exact.exp();
     }
-    let [powers] = block_sums(row, largest, sums.temperature / order, |_, e| [e]);
+    let [powers] = block_sums::<1, FMA>(row, largest, sums.temperature / order, |_, e| [e]);
     powers
 }
 
@@ -89,7 +102,9 @@ fn shannon(sums: &Moments) -> f64 {
     clip_at_zero(sums.sum.ln() - sums.first / sums.sum)
 }
 
-/// Negative rounding noise becomes 0; `f64::max` would also hide a NaN.
+/// Negative rounding noise becomes 0, and so does what impossible tokens add: each counts as a
+/// probability of 2⁻¹²⁵ at most. `f64::max` would also hide a NaN.
 fn clip_at_zero(value: f64) -> f64 {
-    if value < 0.0 { 0.0 } else { value }
+    const IMPOSSIBLE: f64 = 1e-25;
+    if value < IMPOSSIBLE { 0.0 } else { value }
 }

@@ -1,6 +1,8 @@
 //! Passes over a row of logits.
 
-use super::exp::{LANES, clamped_exp};
+use std::f64::consts::{LN_2, LOG2_E};
+
+use super::exp::{LANES, clamped_exp2};
 
 /// Sums over the row, with x = (logit − largest) / temperature.
 pub(super) struct Moments {
@@ -16,53 +18,68 @@ pub(super) struct Moments {
 }
 
 impl Moments {
-    pub fn read(row: &[f32], largest: f32, temperature: f64) -> Self {
-        let [sum, first, second, squares] = block_sums(row, largest, temperature, |x, e| {
-            let weighted = x * e;
-            [e, weighted, x * weighted, e * e]
-        });
+    /// `second` and `squares` are NaN unless `all_sums`.
+    #[inline(always)]
+    pub fn read<const FMA: bool>(
+        row: &[f32],
+        largest: f32,
+        temperature: f64,
+        all_sums: bool,
+    ) -> Self {
+        let [sum, first, second, squares] = if all_sums {
+            block_sums::<4, FMA>(row, largest, temperature, |t, e| {
+                let weighted = t * e;
+                [e, weighted, t * weighted, e * e]
+            })
+        } else {
+            let [sum, first] = block_sums::<2, FMA>(row, largest, temperature, |t, e| [e, t * e]);
+            [sum, first, f64::NAN, f64::NAN]
+        };
         Self {
             temperature,
-            sum,
-            first,
-            second,
+            // A power of NaN may look like a number, a product with NaN does not.
+            sum: if first.is_nan() { f64::NAN } else { sum },
+            first: first * LN_2,
+            second: second * (LN_2 * LN_2),
             squares,
         }
     }
 }
 
-/// Sums `terms(x, e^x)` over the row.
-pub(super) fn block_sums<const N: usize>(
+/// Sums `terms(t, 2^t)` over the row, with t = (logit − largest) / temperature in bits: 2^t is e^x,
+/// and t·ln 2 is x.
+#[inline(always)]
+pub(super) fn block_sums<const N: usize, const FMA: bool>(
     row: &[f32],
     largest: f32,
     temperature: f64,
     terms: impl Fn(f32, f32) -> [f32; N],
 ) -> [f64; N] {
-    let inverse = (1.0 / temperature) as f32;
+    let scale = (LOG2_E / temperature) as f32;
     let terms = |logit: f32| {
-        let (x, e) = clamped_exp((logit - largest) * inverse);
-        terms(x, e)
+        let (t, e) = clamped_exp2::<FMA>((logit - largest) * scale);
+        terms(t, e)
     };
+    let mut totals = [[0.0; LANES]; N];
     let (chunks, rest) = row.as_chunks::<LANES>();
-    let mut totals = chunk_sums(chunks, &terms);
+    add_chunks(&mut totals, chunks, &terms);
     if !rest.is_empty() {
         let mut padded = [f32::NEG_INFINITY; LANES];
         padded[..rest.len()].copy_from_slice(rest);
-        for (total, last) in totals.iter_mut().zip(chunk_sums(&[padded], &terms)) {
-            *total += last;
-        }
+        add_chunks(&mut totals, &[padded], &terms);
     }
-    totals
+    totals.map(|lanes| lanes.iter().sum())
 }
 
-/// Sums in single precision by blocks, the blocks in double.
-fn chunk_sums<const N: usize>(
+/// Adds up in single precision by blocks, the blocks in double, each lane apart.
+#[inline(always)]
+fn add_chunks<const N: usize>(
+    totals: &mut [[f64; LANES]; N],
     chunks: &[[f32; LANES]],
     terms: &impl Fn(f32) -> [f32; N],
-) -> [f64; N] {
+) {
     /// Few additions per lane keep the relative error of a block near 1e-7.
     const CHUNKS_PER_BLOCK: usize = 16;
-    let mut totals = [0.0_f64; N];
     for block in chunks.chunks(CHUNKS_PER_BLOCK) {
         let mut lanes = [[0.0_f32; LANES]; N];
         for chunk in block {
@@ -73,15 +90,17 @@ fn chunk_sums<const N: usize>(
                 }
             }
         }
-        for (total, lane) in totals.iter_mut().zip(&lanes) {
-            *total += lane.iter().map(|&x| f64::from(x)).sum::<f64>();
+        for (total, block) in totals.iter_mut().zip(&lanes) {
+            for (total, &x) in total.iter_mut().zip(block) {
+                *total += f64::from(x);
+            }
         }
     }
-    totals
 }
 
 /// The two largest logits (equal when two tokens share the first place). NaNs are passed over: the
 /// sums find them.
+#[inline(always)]
 pub(super) fn two_largest(row: &[f32]) -> (f32, f32) {
     assert!(!row.is_empty(), "a row of logits has at least one entry");
     let mut first = [f32::NEG_INFINITY; LANES];
@@ -114,6 +133,7 @@ pub(super) fn two_largest(row: &[f32]) -> (f32, f32) {
 /// The `k` largest logits in falling order (all of them when there are fewer).
 ///
 /// Only values above the k-th largest seen so far are looked at twice: about k·ln(V/k) of them.
+#[inline(always)]
 pub(super) fn largest_values(row: &[f32], k: usize) -> Vec<f32> {
     let k = k.min(row.len());
     if k == 0 {

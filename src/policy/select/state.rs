@@ -34,6 +34,14 @@ impl SelectState {
         self.calm.drain(..n.min(self.calm.len()));
     }
 
+    /// Starts over with a new window of the same size; the recent acceptance stays.
+    pub fn restart(&mut self) {
+        *self = Self {
+            recent_acceptance: self.recent_acceptance,
+            ..Self::new(self.window_size)
+        };
+    }
+
     /// Counts on, or starts over, the calm forwards of each mask.
     pub(super) fn observe_divergences(&mut self, masks: &[MaskView], epsilon: f64) {
         for mask in masks {

@@ -1,0 +1,111 @@
+//! The measuring loop of a sweep: interleaved, journaled, interruptible.
+
+use std::sync::atomic::Ordering;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cmd::Failure;
+use crate::cmd::interrupt::on_interrupt;
+use crate::cmd::measure::{Prompt, Settings, measure};
+use crate::cmd::models::LoadedModels;
+use crate::config::SweepSpec;
+use crate::model::lm::TokenId;
+use crate::plan::{Plan, Trial};
+use crate::record::journal::{Entry, Journal, keys};
+use crate::record::schema::GenerationRecord;
+
+/// Runs what the journal lacks: for each repeat and prompt all trials in turn, the first one
+/// rotated, so that a drift of the machine hits all trials alike. True when interrupted.
+///
+/// # Errors
+/// When the journal cannot be written.
+pub fn measure_all(
+    sweep: &SweepSpec,
+    plan: &Plan,
+    prompts: &[Prompt],
+    models: &mut LoadedModels,
+    journal: &mut Journal,
+    entries: &mut Vec<Entry>,
+) -> Result<bool, Failure> {
+    let settings = Settings {
+        max_new_tokens: sweep.workload.max_new_tokens,
+        sampling: sweep.sampling,
+        seed: sweep.seed,
+        stop_ids: models.stop_ids(),
+        stop_strings: stop_strings(sweep, models)?,
+        mask_id: models.mask_id(),
+    };
+    let done = keys(entries);
+    let n = sweep.timing.repeats * prompts.len() * plan.trials.len();
+    let bar = progress_bar(n, done.len());
+    let stop = on_interrupt()?;
+    for trial in &plan.trials {
+        for prompt in prompts
+            .iter()
+            .cycle()
+            .take(sweep.timing.warmup.min(n - done.len()))
+        {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(true);
+            }
+            bar.set_message(format!("warming up {}", trial.label));
+            measure(trial, prompt, 1, &settings, models);
+        }
+    }
+    for repeat in 0..sweep.timing.repeats {
+        for prompt in prompts {
+            let first = (repeat * prompts.len() + prompt.index) % plan.trials.len();
+            for trial in plan.trials[first..].iter().chain(&plan.trials[..first]) {
+                if done.contains(&(trial.id.clone(), prompt.index, repeat)) {
+                    continue;
+                }
+                if stop.load(Ordering::Relaxed) {
+                    bar.finish_and_clear();
+                    return Ok(true);
+                }
+                bar.set_message(trial.label.clone());
+                let entry = measure(trial, prompt, repeat, &settings, models);
+                journal.append(&entry)?;
+                entries.push(entry);
+                bar.inc(1);
+            }
+        }
+    }
+    bar.finish_and_clear();
+    Ok(false)
+}
+
+/// Each text under `workload.stop` as tokens.
+fn stop_strings(sweep: &SweepSpec, models: &LoadedModels) -> Result<Vec<Vec<TokenId>>, Failure> {
+    let texts = sweep.workload.stop.iter();
+    texts
+        .map(|text| models.tokenizer().encode(text).map_err(Failure::Other))
+        .collect()
+}
+
+fn progress_bar(n: usize, done: usize) -> ProgressBar {
+    let template = "{bar:30} {pos}/{len} generations, {per_sec}, {eta} left, {msg}";
+    let bar = ProgressBar::new(n as u64)
+        .with_style(ProgressStyle::with_template(template).expect("the template is valid"));
+    bar.set_position(done as u64);
+    bar.reset_eta();
+    bar
+}
+
+/// Mean wall time of the baseline in the second half of its generations over the first half.
+pub fn drift(baseline: &Trial, entries: &[Entry]) -> Option<f64> {
+    let mut rows: Vec<_> = entries
+        .iter()
+        .map(|entry| &entry.generation)
+        .filter(|row| row.trial_id == baseline.id)
+        .collect();
+    // By prompt, so that both halves hold the same prompts: first repeats against last ones.
+    rows.sort_by_key(|row| (row.repeat, row.prompt));
+    let n_prompts = rows.iter().filter(|row| row.repeat == 0).count();
+    let sum =
+        |rows: &[&GenerationRecord]| -> f64 { rows.iter().map(|row| row.wall_ns as f64).sum() };
+    if n_prompts == 0 || rows.len() < 2 * n_prompts {
+        return None;
+    }
+    Some(sum(&rows[rows.len() - n_prompts..]) / sum(&rows[..n_prompts]))
+}
