@@ -1,6 +1,7 @@
 //! Decoders: what they feed to the models, keep and count. Decisions are made in `policy`.
 
 pub mod autoregressive;
+pub mod batch;
 mod choice;
 mod clock;
 mod ending;

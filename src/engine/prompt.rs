@@ -28,15 +28,24 @@ pub(super) fn check(
     model: &dyn LanguageModel,
     request: &Request<'_>,
 ) -> Result<(), EngineError> {
+    check_fits(role, model.context_len(), request)
+}
+
+/// As [`check`], for a cache of `context_len` rows.
+pub(super) fn check_fits(
+    role: &'static str,
+    context_len: usize,
+    request: &Request<'_>,
+) -> Result<(), EngineError> {
     check_request(request)?;
     let needed = rows_needed(request);
-    if needed > model.context_len() {
+    if needed > context_len {
         return Err(EngineError::PromptTooLong {
             role,
             prompt_len: request.prompt.len(),
             max_new_tokens: request.max_new_tokens,
             needed,
-            context_len: model.context_len(),
+            context_len,
         });
     }
     Ok(())

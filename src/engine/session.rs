@@ -93,6 +93,14 @@ pub enum EngineError {
         min_draft_len: usize,
         max_draft_len: usize,
     },
+    #[error(
+        "batch_size is {batch_size}: the {role} model has room for 1 to {n_sequences} sequences"
+    )]
+    BatchSize {
+        role: &'static str,
+        batch_size: usize,
+        n_sequences: usize,
+    },
     #[error(transparent)]
     Parameter(#[from] OutOfRange),
     #[error(transparent)]

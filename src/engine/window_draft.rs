@@ -13,7 +13,7 @@ use crate::engine::clock::timed;
 use crate::engine::prompt;
 use crate::engine::session::{EngineError, Request};
 use crate::engine::speculative::setting::{Dice, Setting};
-use crate::engine::speculative::{SpeculativeRule, committed, record, verify};
+use crate::engine::speculative::{SpeculativeRule, commit, verify};
 use crate::engine::step::{Durations, Finish, Generation};
 use crate::model::lm::{LanguageModel, TokenId};
 use crate::policy::accept::{AcceptRule, Judge};
@@ -184,7 +184,8 @@ impl Pair<'_> {
         })?;
         let verdict = verify::judge(setting, &rows, &self.text, &draft, &mut self.dice)?;
         verify::mark_slots(setting, &rows, &mut draft, verdict.accepted);
-        let (committed, finish) = committed(&generation.ids, &draft, &verdict, setting.request);
+        let (committed, finish) =
+            commit::committed(&generation.ids, &draft, &verdict, setting.request);
         self.text.extend(&committed);
         timed(&mut durations.verify, || {
             self.verifier.truncate(context_len + verdict.accepted);
@@ -194,7 +195,7 @@ impl Pair<'_> {
         durations.policy = durations
             .wall
             .saturating_sub(durations.draft + durations.verify);
-        record(
+        commit::record(
             generation,
             context_len,
             draft,

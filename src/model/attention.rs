@@ -1,10 +1,10 @@
 //! Grouped-query attention with explicit positions, for one forward of any model here.
 
 use burn::module::{Module, Param};
-use burn::tensor::{Bool, DType, Int, Tensor, activation};
+use burn::tensor::{Bool, DType, Int, Tensor, TensorData, activation};
 
 use crate::model::arch::Architecture;
-use crate::model::kv_cache::{KeysValues, LayerCache};
+use crate::model::kv_cache::{KeysValues, LayerCache, Placement};
 
 /// Projections of one attention block. Every weight lies `[in, out]`.
 #[derive(Module, Debug)]
@@ -68,20 +68,57 @@ pub fn causal_mask(
     Some(additive_mask(may_attend, dtype))
 }
 
+/// Causal mask of `len` new rows behind the cached rows of each sequence, padded to the longest cache.
+///
+/// New row i of a sequence sees the columns up to `cached + i`: its own past, and neither another
+/// row's future nor what lies behind the end of its cache. A padding row (i ≥ `n_rows`) sees columns
+/// without meaning; nothing reads what it computes.
+///
+/// # Shapes
+/// `[places.len(), 1, len, total]`
+pub fn ragged_causal_mask(
+    places: &[Placement],
+    len: usize,
+    sliding_window: Option<usize>,
+    dtype: DType,
+    device: &burn::tensor::Device,
+) -> Tensor<4> {
+    let batch = places.len();
+    let total = places.iter().map(Placement::end).max().unwrap_or(0);
+    let shape = [batch, 1, len, total];
+    let int = |values: Vec<i32>, shape: [usize; 4]| {
+        let n = values.len();
+        Tensor::<1, Int>::from_data(TensorData::new(values, [n]), device).reshape(shape)
+    };
+    let first_rows = places.iter().map(|place| place.cached as i32);
+    let rows = first_rows
+        .flat_map(|first| first..first + len as i32)
+        .collect();
+    let rows = int(rows, [batch, 1, len, 1]).expand(shape);
+    let columns = int((0..total as i32).collect(), [1, 1, 1, total]).expand(shape);
+    let behind = rows - columns;
+    let mut may_attend = behind.clone().greater_equal_elem(0);
+    if let Some(window) = sliding_window {
+        may_attend = may_attend.bool_and(behind.lower_elem(window as i64));
+    }
+    additive_mask(may_attend, dtype)
+}
+
 impl Attention {
     /// # Shapes
     /// - `x`: `[batch · len, hidden]`
     /// - `mask`: `[batch or 1, 1, len, cached + len]`, additive
     /// - output: `[batch · len, hidden]`
     ///
-    /// With a cache, `batch` is 1 and `cache.1` rows are already in it.
+    /// With a cache, `cache.1` says for each sequence of the batch where its rows go; `cached + len` is
+    /// then the longest cache, new rows included.
     pub fn forward(
         &self,
         arch: &Architecture,
         x: Tensor<2>,
         rows: &RowContext,
         mask: Option<&Tensor<4>>,
-        cache: Option<(&mut LayerCache, usize)>,
+        cache: Option<(&mut LayerCache, &[Placement])>,
     ) -> Tensor<2> {
         let (batch, len) = (rows.batch, rows.len);
         let (heads, kv_heads, head_len) = (arch.n_heads, arch.n_kv_heads, arch.head_len);
@@ -110,7 +147,7 @@ impl Attention {
                 .reshape([batch * kv_heads, len, head_len]),
         };
         let KeysValues { keys, values } = match cache {
-            Some((cache, cached)) => cache.append(cached, new),
+            Some((cache, places)) => cache.append(places, new),
             None => new,
         };
 

@@ -5,6 +5,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::model::arch::Architecture;
 use crate::model::attention::RowContext;
+use crate::model::batched_lm::BatchedLm;
 use crate::model::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::lm::{LanguageModel, Logits, ModelError, TokenId};
 use crate::model::load::{Head, load_transformer};
@@ -53,19 +54,13 @@ impl BurnLm {
     /// Wraps weights that are already on the device.
     pub fn new(model: Transformer, arch: Architecture, options: &LoadOptions) -> Self {
         let capacity = options.context_len.min(arch.context_len);
-        // A materialised tied head is a copy, not a weight of its own.
-        let tied = if arch.tied_head && model.head.is_some() {
-            arch.vocab_len * arch.hidden_len
-        } else {
-            0
-        };
         Self {
             rope: Rope::new(&arch),
             cache: KvCache::new(&arch, capacity, options.dtype, &options.device),
             device: options.device.clone(),
             dtype: options.dtype,
             n_drawable: options.n_drawable.min(arch.vocab_len),
-            n_parameters: model.num_params() - tied,
+            n_parameters: n_parameters(&model, &arch),
             model,
             arch,
         }
@@ -97,38 +92,74 @@ impl BurnLm {
         }
     }
 
-    fn row_context(&self, positions: &[u32]) -> RowContext {
-        let (cos, sin) = self.rope.tables(positions);
-        let shape = [1, positions.len(), 1, self.arch.head_len];
-        let upload = |values: Vec<f32>| {
-            Tensor::from_data(TensorData::new(values, shape), (&self.device, self.dtype))
+    /// The same weights, not copied, for `n_sequences` at a time.
+    pub fn batched(&self, n_sequences: usize) -> BatchedLm {
+        let options = LoadOptions {
+            device: self.device.clone(),
+            dtype: self.dtype,
+            context_len: self.cache.capacity(),
+            n_drawable: self.n_drawable,
         };
-        RowContext {
-            batch: 1,
-            len: positions.len(),
-            cos: upload(cos),
-            sin: upload(sin),
-        }
+        BatchedLm::new(self.model.clone(), self.arch.clone(), &options, n_sequences)
     }
+}
 
-    fn read(&self, logits: Tensor<2>, first_row: usize) -> Result<Vec<f32>, ModelError> {
-        let data = logits
-            .try_into_data()
-            .map_err(|error| ModelError::Device(format!("the device failed: {error:?}")))?;
-        let mut values = data
-            .convert::<f32>()
-            .try_into_vec::<f32>()
-            .map_err(|error| ModelError::Device(format!("unreadable logits: {error:?}")))?;
-        for (index, row) in values.chunks_exact_mut(self.arch.vocab_len).enumerate() {
-            if row.iter().sum::<f32>().is_nan() {
-                return Err(ModelError::NotANumber {
-                    row: first_row + index,
-                });
-            }
-            row[self.n_drawable..].fill(f32::NEG_INFINITY);
-        }
-        Ok(values)
+/// Weights of the model.
+pub(super) fn n_parameters(model: &Transformer, arch: &Architecture) -> usize {
+    // A materialised tied head is a copy, not a weight of its own.
+    let tied = if arch.tied_head && model.head.is_some() {
+        arch.vocab_len * arch.hidden_len
+    } else {
+        0
+    };
+    model.num_params() - tied
+}
+
+/// # Shapes
+/// `positions`: `[batch · len]`
+pub(super) fn row_context(
+    rope: &Rope,
+    batch: usize,
+    positions: &[u32],
+    (device, dtype): (&Device, DType),
+) -> RowContext {
+    let (cos, sin) = rope.tables(positions);
+    let len = positions.len() / batch;
+    let shape = [batch, len, 1, cos.len() / positions.len()];
+    let upload =
+        |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), (device, dtype));
+    RowContext {
+        batch,
+        len,
+        cos: upload(cos),
+        sin: upload(sin),
     }
+}
+
+/// Brings logits to the host; those from `n_drawable` on become −∞. `cache_row` names the cache row of
+/// a row of logits.
+pub(super) fn read_logits(
+    logits: Tensor<2>,
+    n_drawable: usize,
+    cache_row: impl Fn(usize) -> usize,
+) -> Result<Vec<f32>, ModelError> {
+    let [_, vocab_len] = logits.dims();
+    let data = logits
+        .try_into_data()
+        .map_err(|error| ModelError::Device(format!("the device failed: {error:?}")))?;
+    let mut values = data
+        .convert::<f32>()
+        .try_into_vec::<f32>()
+        .map_err(|error| ModelError::Device(format!("unreadable logits: {error:?}")))?;
+    for (index, row) in values.chunks_exact_mut(vocab_len).enumerate() {
+        if row.iter().sum::<f32>().is_nan() {
+            return Err(ModelError::NotANumber {
+                row: cache_row(index),
+            });
+        }
+        row[n_drawable..].fill(f32::NEG_INFINITY);
+    }
+    Ok(values)
 }
 
 impl LanguageModel for BurnLm {
@@ -155,7 +186,7 @@ impl LanguageModel for BurnLm {
         self.check(tokens)?;
         let ids: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
         let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens.len()]), &self.device);
-        let rows = self.row_context(positions);
+        let rows = row_context(&self.rope, 1, positions, (&self.device, self.dtype));
         let hidden =
             self.model
                 .forward_cached(&self.arch, ids, &rows, &mut self.cache, n_logits.max(1));
@@ -166,7 +197,8 @@ impl LanguageModel for BurnLm {
             return Ok(Logits::new(Vec::new(), self.arch.vocab_len));
         }
         let first_row = self.cache.len() - n_logits;
-        let values = self.read(self.model.logits(hidden), first_row)?;
+        let logits = self.model.logits(hidden);
+        let values = read_logits(logits, self.n_drawable, |row| first_row + row)?;
         Ok(Logits::new(values, self.arch.vocab_len))
     }
 

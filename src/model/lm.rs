@@ -99,3 +99,86 @@ pub trait LanguageModel {
         0
     }
 }
+
+/// New rows of one sequence of a batch.
+#[derive(Debug, Clone, Copy)]
+pub struct SequenceRows<'a> {
+    /// Below [`n_sequences`](BatchedLanguageModel::n_sequences).
+    pub sequence: usize,
+    pub tokens: &'a [TokenId],
+    /// One position id per token.
+    pub positions: &'a [u32],
+    /// How many of the last rows return their logits.
+    pub n_logits: usize,
+}
+
+impl SequenceRows<'_> {
+    /// # Panics
+    /// When a call breaks the contract of [`BatchedLanguageModel::forward`].
+    pub(super) fn assert_valid(rows: &[Self], n_sequences: usize) {
+        assert!(!rows.is_empty(), "a forward has at least one sequence");
+        for (index, new) in rows.iter().enumerate() {
+            assert!(
+                new.sequence < n_sequences,
+                "no sequence of number {}",
+                new.sequence
+            );
+            assert!(
+                rows[..index]
+                    .iter()
+                    .all(|other| other.sequence != new.sequence),
+                "sequence {} is named twice",
+                new.sequence
+            );
+            assert!(!new.tokens.is_empty(), "a sequence has at least one token");
+            assert_eq!(
+                new.tokens.len(),
+                new.positions.len(),
+                "one position id per token"
+            );
+            assert!(
+                new.n_logits <= new.tokens.len(),
+                "logits exist for the new rows only"
+            );
+        }
+    }
+}
+
+/// The contract of [`LanguageModel`] over several sequences of different lengths, each with a cache of
+/// its own. A row attends to rows of its own sequence only, so what one sequence computes does not
+/// depend on its neighbours (up to the rounding of differently blocked matrix products).
+pub trait BatchedLanguageModel {
+    /// See [`LanguageModel::vocab_len`].
+    fn vocab_len(&self) -> usize;
+
+    /// Most rows that the cache of one sequence can hold.
+    fn context_len(&self) -> usize;
+
+    /// Sequences that there is room for.
+    fn n_sequences(&self) -> usize;
+
+    /// Rows in the cache of `sequence`.
+    fn cached_len(&self, sequence: usize) -> usize;
+
+    /// Appends the rows of each named sequence to its cache, in physical order, and returns its logits,
+    /// in the order of `rows`. Sequences that are not named stay as they are.
+    ///
+    /// The call returns when the device has finished, so that a clock around it measures the work.
+    ///
+    /// # Errors
+    /// [`ModelError::ContextOverflow`] and [`ModelError::UnknownToken`] leave every cache as it was.
+    ///
+    /// # Panics
+    /// When `rows` is empty, names a sequence twice or one that does not exist, or when the rows of a
+    /// sequence break the contract of [`LanguageModel::forward`].
+    fn forward(&mut self, rows: &[SequenceRows<'_>]) -> Result<Vec<Logits>, ModelError>;
+
+    /// Forgets every row of `sequence` from `len` on; keeps its cache as it is when `len` is not smaller
+    /// than [`cached_len`](Self::cached_len).
+    fn truncate(&mut self, sequence: usize, len: usize);
+
+    /// See [`LanguageModel::n_parameters`].
+    fn n_parameters(&self) -> usize {
+        0
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod arch;
 pub mod attention;
+pub mod batched_lm;
 pub mod burn_lm;
 pub mod checkpoint;
 pub mod device;

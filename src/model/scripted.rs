@@ -1,6 +1,8 @@
 //! A language model without weights, for tests and demonstrations.
 
-use crate::model::lm::{LanguageModel, Logits, ModelError, TokenId};
+use crate::model::lm::{
+    BatchedLanguageModel, LanguageModel, Logits, ModelError, SequenceRows, TokenId,
+};
 use crate::policy::noise::mix;
 
 /// Logits of a row, given the tokens and position ids that it sees: every row before it in physical
@@ -83,6 +85,23 @@ impl ScriptedModel {
         &self.cache
     }
 
+    fn check(&self, tokens: &[TokenId]) -> Result<(), ModelError> {
+        if self.cache.len() + tokens.len() > self.context_len {
+            return Err(ModelError::ContextOverflow {
+                cached: self.cache.len(),
+                new: tokens.len(),
+                context_len: self.context_len,
+            });
+        }
+        match tokens.iter().find(|&&t| t as usize >= self.vocab_len) {
+            Some(&token) => Err(ModelError::UnknownToken {
+                token,
+                vocab_len: self.vocab_len,
+            }),
+            None => Ok(()),
+        }
+    }
+
     const CONTEXT_LEN: usize = 4096;
 }
 
@@ -111,19 +130,7 @@ impl LanguageModel for ScriptedModel {
             n_logits <= tokens.len(),
             "logits exist for the new rows only"
         );
-        if self.cache.len() + tokens.len() > self.context_len {
-            return Err(ModelError::ContextOverflow {
-                cached: self.cache.len(),
-                new: tokens.len(),
-                context_len: self.context_len,
-            });
-        }
-        if let Some(&token) = tokens.iter().find(|&&t| t as usize >= self.vocab_len) {
-            return Err(ModelError::UnknownToken {
-                token,
-                vocab_len: self.vocab_len,
-            });
-        }
+        self.check(tokens)?;
         self.cache
             .extend(tokens.iter().copied().zip(positions.iter().copied()));
         let first = self.cache.len() - n_logits;
@@ -142,6 +149,81 @@ impl LanguageModel for ScriptedModel {
 
     fn n_parameters(&self) -> usize {
         self.vocab_len
+    }
+}
+
+/// One [`ScriptedModel`] per sequence; counts the forwards, which a batch is there to save.
+pub struct ScriptedBatch {
+    sequences: Vec<ScriptedModel>,
+    n_forwards: usize,
+}
+
+impl ScriptedBatch {
+    /// # Panics
+    /// When `sequences` is empty or the models differ in vocabulary or context length.
+    pub fn new(sequences: Vec<ScriptedModel>) -> Self {
+        let lens = |model: &ScriptedModel| (model.vocab_len, model.context_len);
+        assert!(!sequences.is_empty(), "a batch has at least one sequence");
+        assert!(
+            sequences
+                .iter()
+                .all(|model| lens(model) == lens(&sequences[0])),
+            "the sequences of a batch run one model"
+        );
+        Self {
+            sequences,
+            n_forwards: 0,
+        }
+    }
+
+    /// Forwards run so far, each over one or more sequences.
+    pub fn n_forwards(&self) -> usize {
+        self.n_forwards
+    }
+
+    /// Rows that the cache of each sequence holds without allocating again.
+    pub fn cache_capacities(&self) -> Vec<usize> {
+        let models = self.sequences.iter();
+        models.map(|model| model.cache.capacity()).collect()
+    }
+}
+
+impl BatchedLanguageModel for ScriptedBatch {
+    fn vocab_len(&self) -> usize {
+        self.sequences[0].vocab_len
+    }
+
+    fn context_len(&self) -> usize {
+        self.sequences[0].context_len
+    }
+
+    fn n_sequences(&self) -> usize {
+        self.sequences.len()
+    }
+
+    fn cached_len(&self, sequence: usize) -> usize {
+        self.sequences[sequence].cached_len()
+    }
+
+    fn forward(&mut self, rows: &[SequenceRows<'_>]) -> Result<Vec<Logits>, ModelError> {
+        SequenceRows::assert_valid(rows, self.sequences.len());
+        for new in rows {
+            self.sequences[new.sequence].check(new.tokens)?;
+        }
+        self.n_forwards += 1;
+        rows.iter()
+            .map(|new| {
+                self.sequences[new.sequence].forward(new.tokens, new.positions, new.n_logits)
+            })
+            .collect()
+    }
+
+    fn truncate(&mut self, sequence: usize, len: usize) {
+        self.sequences[sequence].truncate(len);
+    }
+
+    fn n_parameters(&self) -> usize {
+        self.sequences[0].n_parameters()
     }
 }
 
@@ -244,5 +326,53 @@ mod tests {
         assert_eq!(none, 500);
         assert!((250..500).contains(&small), "{small} of 500 agree");
         assert!(large < 150, "{large} of 500 agree");
+    }
+
+    #[test]
+    fn a_batch_gives_each_sequence_the_logits_that_it_has_alone() {
+        let model = || ScriptedModel::history(1, 11, 6.0);
+        let mut batch = ScriptedBatch::new(vec![model(), model(), model()]);
+        let rows = |sequence, tokens, positions, n_logits| SequenceRows {
+            sequence,
+            tokens,
+            positions,
+            n_logits,
+        };
+        batch
+            .forward(&[rows(2, &[1, 2], &[0, 1], 0), rows(0, &[5], &[0], 0)])
+            .unwrap();
+        let logits = batch
+            .forward(&[rows(0, &[6, 7], &[1, 2], 2), rows(2, &[3], &[2], 1)])
+            .unwrap();
+        let mut alone = model();
+        let expected = alone.forward(&[5, 6, 7], &[0, 1, 2], 2).unwrap();
+        assert_eq!(logits[0], expected);
+        alone.truncate(0);
+        let expected = alone.forward(&[1, 2, 3], &[0, 1, 2], 1).unwrap();
+        assert_eq!(logits[1], expected);
+        let lens = [0, 1, 2].map(|sequence| batch.cached_len(sequence));
+        assert_eq!((lens, batch.n_forwards()), ([3, 0, 3], 2));
+    }
+
+    #[test]
+    fn a_batch_with_one_full_cache_is_refused_whole() {
+        let model = || ScriptedModel::markov(1, 5, 1.0).with_context_len(2);
+        let mut batch = ScriptedBatch::new(vec![model(), model()]);
+        let rows = [(0, &[1][..]), (1, &[1, 2, 3][..])].map(|(sequence, tokens)| SequenceRows {
+            sequence,
+            tokens,
+            positions: &[0, 1, 2][..tokens.len()],
+            n_logits: 1,
+        });
+        let error = batch.forward(&rows).unwrap_err();
+        assert!(matches!(
+            error,
+            ModelError::ContextOverflow {
+                cached: 0,
+                new: 3,
+                ..
+            }
+        ));
+        assert_eq!([batch.cached_len(0), batch.cached_len(1)], [0, 0]);
     }
 }

@@ -4,8 +4,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{DType, Device, Int, Tensor, activation};
 
 use crate::model::arch::Architecture;
-use crate::model::attention::{Attention, RowContext, causal_mask, rms_norm};
-use crate::model::kv_cache::LayerCache;
+use crate::model::attention::{Attention, RowContext, causal_mask, ragged_causal_mask, rms_norm};
+use crate::model::kv_cache::{CacheShape, LayerCache, Placement};
 
 /// Weights of a model; its shape is in [`Architecture`]. Every matrix lies `[in, out]`.
 #[derive(Module, Debug)]
@@ -39,9 +39,8 @@ pub struct KvCache {
 
 impl KvCache {
     pub fn new(arch: &Architecture, capacity: usize, dtype: DType, device: &Device) -> Self {
-        let layer = || LayerCache::new(arch.n_kv_heads, arch.head_len, capacity, dtype, device);
         Self {
-            layers: (0..arch.n_layers).map(|_| layer()).collect(),
+            layers: cache_layers(arch, 1, capacity, dtype, device),
             len: 0,
             capacity,
         }
@@ -64,6 +63,25 @@ impl KvCache {
     }
 }
 
+/// Empty caches of every layer, with `capacity` rows for each of `n_sequences`.
+pub fn cache_layers(
+    arch: &Architecture,
+    n_sequences: usize,
+    capacity: usize,
+    dtype: DType,
+    device: &Device,
+) -> Vec<LayerCache> {
+    let shape = CacheShape {
+        n_sequences,
+        n_kv_heads: arch.n_kv_heads,
+        head_len: arch.head_len,
+        capacity,
+    };
+    (0..arch.n_layers)
+        .map(|_| LayerCache::new(shape, dtype, device))
+        .collect()
+}
+
 impl Transformer {
     /// Appends one sequence's rows to the cache and returns the hidden states of the last
     /// `n_last`, final norm applied.
@@ -81,19 +99,61 @@ impl Transformer {
     ) -> Tensor<2> {
         let cached = cache.len;
         let mut x = self.embedding.val().select(0, tokens);
-        let masks = Masks::new(arch, rows.len, cached, x.dtype(), &x.device());
+        let (dtype, device) = (x.dtype(), x.device());
+        let masks = Masks::new(arch, |window| {
+            causal_mask(rows.len, cached, window, dtype, &device)
+        });
+        let place = [Placement {
+            sequence: 0,
+            cached,
+            n_rows: rows.len,
+        }];
         for (index, (layer, layer_cache)) in self.layers.iter().zip(&mut cache.layers).enumerate() {
             x = layer.forward(
                 arch,
                 x,
                 rows,
                 masks.of(arch, index),
-                Some((layer_cache, cached)),
+                Some((layer_cache, &place)),
             );
         }
         cache.len = cached + rows.len;
         let x = x.narrow(0, rows.len - n_last, n_last);
         self.normalize(arch, x)
+    }
+
+    /// Appends rows of several sequences, padded to the longest, to their caches and returns the
+    /// hidden states of the `wanted` ones, final norm applied.
+    ///
+    /// # Shapes
+    /// - `tokens`: `[places.len() · rows.len]`, padding behind the rows of each sequence
+    /// - `cache`: one per layer
+    /// - `wanted`: indices into `tokens`
+    /// - output: `[wanted, hidden]`
+    pub fn forward_ragged(
+        &self,
+        arch: &Architecture,
+        tokens: Tensor<1, Int>,
+        rows: &RowContext,
+        cache: (&mut [LayerCache], &[Placement]),
+        wanted: Tensor<1, Int>,
+    ) -> Tensor<2> {
+        let (layer_caches, places) = cache;
+        let mut x = self.embedding.val().select(0, tokens);
+        let (dtype, device) = (x.dtype(), x.device());
+        let masks = Masks::new(arch, |window| {
+            Some(ragged_causal_mask(places, rows.len, window, dtype, &device))
+        });
+        for (index, (layer, layer_cache)) in self.layers.iter().zip(layer_caches).enumerate() {
+            x = layer.forward(
+                arch,
+                x,
+                rows,
+                masks.of(arch, index),
+                Some((layer_cache, places)),
+            );
+        }
+        self.normalize(arch, x.select(0, wanted))
     }
 
     /// All rows of a batch at once, without a cache, as in training.
@@ -153,7 +213,7 @@ impl Layer {
         x: Tensor<2>,
         rows: &RowContext,
         mask: Option<&Tensor<4>>,
-        cache: Option<(&mut LayerCache, usize)>,
+        cache: Option<(&mut LayerCache, &[Placement])>,
     ) -> Tensor<2> {
         let normalized =
             rms_norm(x.clone(), arch.rms_norm_eps) * self.attention_norm.val().unsqueeze();
@@ -173,16 +233,16 @@ struct Masks {
 }
 
 impl Masks {
-    fn new(arch: &Architecture, len: usize, cached: usize, dtype: DType, device: &Device) -> Self {
+    /// `mask` makes one for a sliding window or for none.
+    fn new(arch: &Architecture, mask: impl Fn(Option<usize>) -> Option<Tensor<4>>) -> Self {
         let window = arch.sliding_windows.iter().flatten().next().copied();
         Self {
             full: arch
                 .sliding_windows
                 .contains(&None)
-                .then(|| causal_mask(len, cached, None, dtype, device))
+                .then(|| mask(None))
                 .flatten(),
-            sliding: window
-                .and_then(|window| causal_mask(len, cached, Some(window), dtype, device)),
+            sliding: window.and_then(|window| mask(Some(window))),
         }
     }
 

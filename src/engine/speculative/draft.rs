@@ -4,10 +4,9 @@ use std::time::Duration;
 
 use super::setting::{Dice, Setting};
 use crate::engine::choice::compared_distribution;
-use crate::engine::clock::timed;
 use crate::engine::ending;
 use crate::engine::step::{DraftStop, Slot};
-use crate::model::lm::{LanguageModel, ModelError, TokenId};
+use crate::model::lm::{ModelError, TokenId};
 use crate::policy::entropy::{EntropyRule, RowStats};
 use crate::policy::sample;
 use crate::policy::stop::{DraftOrder, SlotView, StopState};
@@ -31,9 +30,49 @@ pub(in crate::engine) struct Draft {
     pub forwards: Vec<Duration>,
     /// Rows fed in each of them. The first feeds the committed tokens that the cache lacks.
     pub fed: Vec<usize>,
+    bounds: Bounds,
+    is_over: bool,
 }
 
 impl Draft {
+    /// A draft without a token yet; over at once when the bounds leave no room for one.
+    pub(super) fn within(bounds: Bounds) -> Self {
+        let mut draft = Self {
+            bounds,
+            ..Self::default()
+        };
+        draft.end_at_bound();
+        draft
+    }
+
+    /// Whether no further slot is to be looked at.
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// What a drafter with `cached_len` rows has to see before it can say something of the next slot.
+    pub fn missing_tokens<'d>(&'d self, text: &'d [TokenId], cached_len: usize) -> &'d [TokenId] {
+        let last_drafted = self.tokens.last().map(std::slice::from_ref);
+        last_drafted.unwrap_or_else(|| &text[cached_len..])
+    }
+
+    /// Notes a drafter forward over `n_fed` rows.
+    pub fn note_forward(&mut self, n_fed: usize, duration: Duration) {
+        self.fed.push(n_fed);
+        self.forwards.push(duration);
+    }
+
+    fn end_at_bound(&mut self) {
+        if self.tokens.len() >= self.bounds.cap {
+            self.is_over = true;
+            self.stopped_by = if self.bounds.cap < self.bounds.room {
+                DraftStop::Rule
+            } else {
+                DraftStop::MaxDraftLen
+            };
+        }
+    }
+
     /// Rows fed in the first `n_forwards` forwards.
     pub fn token_instances(&self, n_forwards: usize) -> usize {
         self.fed[..n_forwards].iter().sum()
@@ -41,7 +80,7 @@ impl Draft {
 }
 
 /// How long a draft may get.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Bounds {
     /// What `max_draft_len` and the budget leave.
     pub room: usize,
@@ -57,53 +96,38 @@ struct Candidate {
     stats: RowStats,
 }
 
-/// Drafts until a rule fires, the text ends or a bound is reached.
+/// Reads the drafter's row of the next slot: its token is drafted, or the draft ends before it.
 ///
 /// # Errors
-/// Those of the drafter.
-pub(super) fn propose(
-    drafter: &mut dyn LanguageModel,
+/// [`ModelError::NotANumber`] when the row is no distribution.
+pub(super) fn see_row(
     setting: &Setting<'_>,
     text: &[TokenId],
-    bounds: Bounds,
     state: &StopState,
+    draft: &mut Draft,
+    row: &[f32],
     dice: &mut Dice,
-) -> Result<Draft, ModelError> {
-    let mut draft = Draft::default();
-    while draft.tokens.len() < bounds.cap {
-        let candidate = look(drafter, setting, text, &mut draft, dice)?;
-        if let Some(stop) = decide(setting, text, state, &mut draft, candidate) {
+) -> Result<(), ModelError> {
+    let candidate = look(setting, text.len(), draft, row, dice)?;
+    match decide(setting, text, state, draft, candidate) {
+        Some(stop) => {
             draft.stopped_by = stop;
-            return Ok(draft);
+            draft.is_over = true;
         }
+        None => draft.end_at_bound(),
     }
-    draft.stopped_by = if bounds.cap < bounds.room {
-        DraftStop::Rule
-    } else {
-        DraftStop::MaxDraftLen
-    };
-    Ok(draft)
+    Ok(())
 }
 
-/// One drafter forward, and the token that its row would give.
+/// Notes what the drafter says of the next slot, and the token that its row would give.
 fn look(
-    drafter: &mut dyn LanguageModel,
     setting: &Setting<'_>,
-    text: &[TokenId],
+    context_len: usize,
     draft: &mut Draft,
+    row: &[f32],
     dice: &mut Dice,
 ) -> Result<Candidate, ModelError> {
-    let position = text.len() + draft.tokens.len();
-    let first = drafter.cached_len();
-    let last_drafted = draft.tokens.last().map(std::slice::from_ref);
-    let fed = last_drafted.unwrap_or_else(|| &text[first..]);
-    let positions: Vec<u32> = (first as u32..position as u32).collect();
-    let mut duration = Duration::ZERO;
-    let logits = timed(&mut duration, || drafter.forward(fed, &positions, 1))?;
-    draft.fed.push(fed.len());
-    draft.forwards.push(duration);
-
-    let row = logits.last();
+    let position = context_len + draft.tokens.len();
     let reads_shannon = setting.reads_drafter_shannon();
     let kinds = [setting.rule.entropy, EntropyRule::default()];
     let stats = RowStats::read(row, &kinds[..1 + usize::from(reads_shannon)]);

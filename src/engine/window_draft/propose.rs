@@ -123,8 +123,7 @@ impl<'a> Proposer<'a> {
         let reads_committed_rows = self.chooser.reads_committed_rows();
         let mut duration = Duration::ZERO;
         let logits = timed(&mut duration, || feed.run(self.model, reads_committed_rows))?;
-        draft.fed.push(feed.n_rows());
-        draft.forwards.push(duration);
+        draft.note_forward(feed.n_rows(), duration);
 
         let (pending, first_row) = feed.pending();
         self.chooser
