@@ -275,7 +275,7 @@ fn mistakes_are_one_sentence_with_the_place_and_the_exit_code() {
         (
             &["sweep", "configs/smoke.yaml", "--set", "workload.limt=3"],
             2,
-            "workload: unknown field 'limt', expected 'limit'",
+            "workload: unknown field 'limt', expected one of 'source', 'limit'",
         ),
         (
             &[

@@ -23,6 +23,10 @@ fn multiply_add<const FMA: bool>(x: f32, y: f32, z: f32) -> f32 {
 /// Relative error of 2^t ≤ 2e-7. Method: 2^t = 2ⁿ·2^f with |f| ≤ 1/2, both exact; 2^f by a polynomial
 /// of degree 5 that is 1 at 0 and off by a relative 9.2e-8 at most (minimax fit).
 #[inline(always)]
+#[expect(
+    clippy::approx_constant,
+    reason = "a coefficient of the minimax polynomial, near ln 2 but not it"
+)]
 pub(super) fn clamped_exp2<const FMA: bool>(t: f32) -> (f32, f32) {
     let clamped = if t < SMALLEST { SMALLEST } else { t };
     let rounded = clamped + ROUND;
