@@ -31,7 +31,7 @@ pub struct GenerationRecord {
     /// Window decoders: committed tokens that equal the model's own next-token choice on the final
     /// text. First repeat only.
     pub agreed: Option<u64>,
-    /// Σ min(p, q) over the compared slots and how many there were, where recorded.
+    /// `stop_token`, `stop_string` or `budget`.
     pub finished_by: String,
     /// Whether the answer scores as right; none when the workload has no answer or it failed.
     pub is_correct: Option<bool>,
