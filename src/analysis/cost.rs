@@ -23,12 +23,6 @@ pub struct SizeTimes {
 }
 
 impl ForwardTimes {
-    /// Mean time of a forward of one token, in nanoseconds.
-    pub fn one_token_ns(&self) -> Option<f64> {
-        let one = self.sizes.iter().find(|size| size.n_tokens == 1)?;
-        Some(one.ns.iter().sum::<f64>() / one.ns.len() as f64)
-    }
-
     /// cost(m) / cost(1) with an interval over the repeats.
     pub fn curve(&self, label: String, bootstrap: &Bootstrap) -> CostCurve {
         let one = self.sizes.iter().find(|size| size.n_tokens == 1);

@@ -40,11 +40,7 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
             .parse()
             .map_err(|error| Failure::Usage(format!("--device: {error}")))?,
         dtype: Dtype::F32,
-        context_len: usize::MAX,
-    };
-    let placement = Placement {
         context_len: context_len(args),
-        ..placement
     };
     let mut model = LoadedModel::open(&args.model, placement)?;
     let ids = match (&args.input.text, &args.input.ids) {
