@@ -106,6 +106,7 @@ fn gradients_equal_finite_differences_for_both_objectives() {
         ObjectiveSpec::Autoregressive { prompt_weight: 0.3 },
         ObjectiveSpec::Wedlm {
             block_len: 4,
+            n_prediction_streams: 2,
             n_end_tokens: 2,
             autoregressive_weight: 1.0,
         },

@@ -77,6 +77,9 @@ pub enum ObjectiveSpec {
     /// Masked prediction beside an autoregressive stream (WeDLM's adaptation).
     Wedlm {
         block_len: usize,
+        /// Copies of each answer, with masks of their own, beside one memory stream.
+        #[serde(default = "one")]
+        n_prediction_streams: usize,
         /// End tokens behind each answer, so that slots behind the end are predictable.
         n_end_tokens: usize,
         /// a in (masked + a · autoregressive) / (1 + a).
@@ -154,12 +157,22 @@ impl TrainSpec {
         };
         let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
         let spec: Self = serde_yaml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
-        for (key, value) in [
+        let mut counts = vec![
             ("schedule.n_steps", spec.schedule.n_steps),
             ("schedule.batch_len", spec.schedule.batch_len),
             ("schedule.checkpoint_every", spec.schedule.checkpoint_every),
             ("workers", spec.workers),
-        ] {
+        ];
+        if let ObjectiveSpec::Wedlm {
+            block_len,
+            n_prediction_streams,
+            ..
+        } = spec.objective
+        {
+            counts.push(("objective.block_len", block_len));
+            counts.push(("objective.n_prediction_streams", n_prediction_streams));
+        }
+        for (key, value) in counts {
             if value == 0 {
                 return Err(refuse(format!("{key} is 0, expected at least 1")));
             }
@@ -173,11 +186,6 @@ impl TrainSpec {
         if spec.schedule.n_warmup_steps >= spec.schedule.n_steps {
             return Err(refuse(
                 "schedule.n_warmup_steps must be below n_steps".into(),
-            ));
-        }
-        if let ObjectiveSpec::Wedlm { block_len: 0, .. } = spec.objective {
-            return Err(refuse(
-                "objective.block_len is 0, expected at least 1".into(),
             ));
         }
         if spec.data.source != "synthetic:gsm8k" {

@@ -56,6 +56,7 @@ pub fn batch(
         }
         ObjectiveSpec::Wedlm {
             block_len,
+            n_prediction_streams,
             n_end_tokens,
             autoregressive_weight,
         } => {
@@ -63,19 +64,29 @@ pub fn batch(
                 .iter()
                 .map(|document| ended(document, special.end, n_end_tokens))
                 .collect();
-            let mut batch = Batch::with_rows(&documents, 2, special);
+            let layout = Layout::of(&documents, block_len, n_prediction_streams);
+            let mut batch = Batch::with_rows(documents.len(), layout.len(), special);
+            batch.may_attend = Some(vec![false; documents.len() * layout.len() * layout.len()]);
             let mut masked = Vec::new();
             let mut shifted = Vec::new();
             for (index, document) in documents.iter().enumerate() {
-                let streams = Streams::draw(document, block_len, special.mask, rng);
-                batch.place(index, document, &streams);
-                let (len, half) = (batch.len, batch.len / 2);
-                masked.extend(streams.masked.iter().map(|&(slot, token, ratio)| Target {
-                    row: index * len + half + slot,
-                    token,
-                    weight: 1.0 / (ratio + 1e-8),
-                }));
-                shifted.extend(next_tokens(document, index * len, 0.0));
+                let first_row = index * layout.len();
+                batch.place_memory(first_row, document, &layout);
+                shifted.extend(next_tokens(document, first_row, 0.0));
+                for stream in 0..n_prediction_streams {
+                    let prediction = Prediction::draw(document, block_len, special.mask, rng);
+                    let start = layout.prediction_start(stream);
+                    batch.place_prediction(first_row, start, &prediction, &layout);
+                    let targets = prediction
+                        .masked
+                        .iter()
+                        .map(|&(slot, token, ratio)| Target {
+                            row: first_row + start + slot,
+                            token,
+                            weight: 1.0 / (ratio + 1e-8),
+                        });
+                    masked.extend(targets);
+                }
             }
             normalize(&mut masked, 1.0 / (1.0 + autoregressive_weight));
             normalize(
@@ -93,7 +104,7 @@ fn autoregressive(documents: &[Document], special: SpecialIds, prompt_weight: f3
         .iter()
         .map(|document| ended(document, special.end, 1))
         .collect();
-    let mut batch = Batch::with_rows(&documents, 1, special);
+    let mut batch = Batch::with_rows(documents.len(), longest(&documents), special);
     for (index, document) in documents.iter().enumerate() {
         let start = index * batch.len;
         batch.tokens[start..start + document.ids.len()].copy_from_slice(&document.ids);
@@ -147,57 +158,110 @@ fn normalize(targets: &mut [Target], total: f32) {
     }
 }
 
-impl Batch {
-    /// Padding rows everywhere; `n_streams` copies of each document will fit.
-    fn with_rows(documents: &[Document], n_streams: usize, special: SpecialIds) -> Self {
-        let longest = documents
+fn longest(documents: &[Document]) -> usize {
+    documents
+        .iter()
+        .map(|document| document.ids.len())
+        .max()
+        .unwrap_or(0)
+}
+
+/// Where the streams of a document lie in its rows: the memory, then the prediction streams. Blocks
+/// are counted from the start of the document; those wholly inside the prompt hold nothing to
+/// predict, and no other block reads them, so that prediction streams begin with the first block
+/// that reaches into the answer.
+struct Layout {
+    block_len: usize,
+    memory_len: usize,
+    prediction_len: usize,
+    n_prediction_streams: usize,
+}
+
+impl Layout {
+    fn of(documents: &[Document], block_len: usize, n_prediction_streams: usize) -> Self {
+        let prediction_len = documents
             .iter()
-            .map(|document| document.ids.len())
+            .map(|document| document.ids.len() - first_predicted(document, block_len))
             .max()
             .unwrap_or(0);
-        let len = n_streams * longest;
-        let n_rows = documents.len() * len;
         Self {
-            n_documents: documents.len(),
+            block_len,
+            memory_len: longest(documents),
+            prediction_len,
+            n_prediction_streams,
+        }
+    }
+
+    /// Rows of a document.
+    fn len(&self) -> usize {
+        self.memory_len + self.n_prediction_streams * self.prediction_len
+    }
+
+    fn prediction_start(&self, stream: usize) -> usize {
+        self.memory_len + stream * self.prediction_len
+    }
+}
+
+/// First position of the first block that reaches into the answer.
+fn first_predicted(document: &Document, block_len: usize) -> usize {
+    document.prompt_len / block_len * block_len
+}
+
+impl Batch {
+    /// Padding rows everywhere.
+    fn with_rows(n_documents: usize, len: usize, special: SpecialIds) -> Self {
+        Self {
+            n_documents,
             len,
-            tokens: vec![special.end; n_rows],
-            positions: vec![0; n_rows],
-            may_attend: (n_streams > 1).then(|| vec![false; n_rows * len]),
+            tokens: vec![special.end; n_documents * len],
+            positions: vec![0; n_documents * len],
+            may_attend: None,
             targets: Vec::new(),
         }
     }
 
-    /// Puts the memory stream and the prediction stream of one document into its rows, and says
-    /// who sees whom (`finetune/` of the WeDLM release): the memory stream is causal; a row of the
-    /// prediction stream sees the memory of earlier blocks and its own block in physical order.
-    fn place(&mut self, index: usize, document: &Document, streams: &Streams) {
-        let (len, half) = (self.len, self.len / 2);
-        let rows = index * len;
+    /// Lets a row see `keys`, counted from the first row of its document.
+    fn allow(&mut self, row: usize, keys: std::ops::Range<usize>) {
+        let may_attend = self.may_attend.as_mut().expect("streams have a mask");
+        may_attend[row * self.len..][keys].fill(true);
+    }
+
+    /// The memory stream of the document whose rows begin at `first_row`: plain and causal.
+    fn place_memory(&mut self, first_row: usize, document: &Document, layout: &Layout) {
         let n = document.ids.len();
-        self.tokens[rows..rows + n].copy_from_slice(&document.ids);
-        self.tokens[rows + half..rows + half + n].copy_from_slice(&streams.tokens);
-        for offset in 0..half {
-            self.positions[rows + offset] = offset as u32;
-            self.positions[rows + half + offset] =
-                streams.positions.get(offset).copied().unwrap_or(0);
+        self.tokens[first_row..first_row + n].copy_from_slice(&document.ids);
+        for offset in 0..layout.memory_len {
+            self.positions[first_row + offset] = offset as u32;
+            self.allow(first_row + offset, 0..offset + 1);
         }
-        let may_attend = self.may_attend.as_mut().expect("two streams have a mask");
-        let mut allow = |query: usize, keys: std::ops::Range<usize>| {
-            let start = (rows + query) * len;
-            may_attend[start + keys.start..start + keys.end].fill(true);
-        };
-        for offset in 0..half {
-            allow(offset, 0..offset + 1);
-            let block_start = offset / streams.block_len * streams.block_len;
-            allow(half + offset, 0..block_start.min(n));
-            allow(half + offset, half + block_start..half + offset + 1);
+    }
+
+    /// A prediction stream, `start` rows behind `first_row`. Its rows see the memory of earlier
+    /// blocks and their own block in physical order (`finetune/` of the WeDLM release).
+    fn place_prediction(
+        &mut self,
+        first_row: usize,
+        start: usize,
+        prediction: &Prediction,
+        layout: &Layout,
+    ) {
+        let n = prediction.tokens.len();
+        let rows = first_row + start;
+        self.tokens[rows..rows + n].copy_from_slice(&prediction.tokens);
+        self.positions[rows..rows + n].copy_from_slice(&prediction.positions);
+        for offset in 0..layout.prediction_len {
+            let block_start = offset / layout.block_len * layout.block_len;
+            let memory_end = (prediction.first + block_start).min(layout.memory_len);
+            self.allow(rows + offset, 0..memory_end);
+            self.allow(rows + offset, start + block_start..start + offset + 1);
         }
     }
 }
 
-/// The prediction stream of one document.
-struct Streams {
-    block_len: usize,
+/// A prediction stream of one document.
+struct Prediction {
+    /// Position of its first row.
+    first: usize,
     /// In physical order: per block the observed tokens, then the masks, each ascending.
     tokens: Vec<TokenId>,
     positions: Vec<u32>,
@@ -205,17 +269,18 @@ struct Streams {
     masked: Vec<(usize, TokenId, f32)>,
 }
 
-impl Streams {
+impl Prediction {
     /// Draws a mask ratio per block and masks that share of its answer tokens, without replacement.
     fn draw(document: &Document, block_len: usize, mask: TokenId, rng: &mut ChaCha8Rng) -> Self {
         let n = document.ids.len();
-        let mut streams = Self {
-            block_len,
-            tokens: Vec::with_capacity(n),
-            positions: Vec::with_capacity(n),
+        let first = first_predicted(document, block_len);
+        let mut prediction = Self {
+            first,
+            tokens: Vec::with_capacity(n - first),
+            positions: Vec::with_capacity(n - first),
             masked: Vec::new(),
         };
-        for start in (0..n).step_by(block_len) {
+        for start in (first..n).step_by(block_len) {
             let end = (start + block_len).min(n);
             let maskable: Vec<usize> = (start.max(document.prompt_len)..end).collect();
             let ratio: f32 = rng.random::<f32>().max(1e-8);
@@ -227,18 +292,19 @@ impl Streams {
             masked.sort_unstable();
             let observed = (start..end).filter(|position| !masked.contains(position));
             for position in observed {
-                streams.tokens.push(document.ids[position]);
-                streams.positions.push(position as u32);
+                prediction.tokens.push(document.ids[position]);
+                prediction.positions.push(position as u32);
             }
             for &position in &masked {
-                streams
+                let slot = prediction.tokens.len();
+                prediction
                     .masked
-                    .push((streams.tokens.len(), document.ids[position], ratio));
-                streams.tokens.push(mask);
-                streams.positions.push(position as u32);
+                    .push((slot, document.ids[position], ratio));
+                prediction.tokens.push(mask);
+                prediction.positions.push(position as u32);
             }
         }
-        streams
+        prediction
     }
 }
 
@@ -279,9 +345,12 @@ mod tests {
         assert!((total - 1.0).abs() < 1e-6);
     }
 
-    fn wedlm(seed: u64) -> Batch {
+    const BLOCK_LEN: usize = 4;
+
+    fn wedlm(seed: u64, n_prediction_streams: usize) -> Batch {
         let objective = ObjectiveSpec::Wedlm {
-            block_len: 4,
+            block_len: BLOCK_LEN,
+            n_prediction_streams,
             n_end_tokens: 2,
             autoregressive_weight: 1.0,
         };
@@ -293,12 +362,17 @@ mod tests {
         )
     }
 
+    /// The longest document with its end tokens; its answer begins in the second block.
+    const MEMORY_LEN: usize = 14;
+    const PREDICTION_LEN: usize = 10;
+
     #[test]
     fn a_mask_predicts_its_own_position_and_prompts_are_never_masked() {
         for seed in 0..50 {
-            let batch = wedlm(seed);
-            let half = batch.len / 2;
-            for target in batch.targets.iter().filter(|t| t.row % batch.len >= half) {
+            let batch = wedlm(seed, 2);
+            assert_eq!(batch.len, MEMORY_LEN + 2 * PREDICTION_LEN);
+            let in_prediction = |t: &&Target| t.row % batch.len >= MEMORY_LEN;
+            for target in batch.targets.iter().filter(in_prediction) {
                 assert_eq!(batch.tokens[target.row], SPECIAL.mask);
                 let (index, position) =
                     (target.row / batch.len, batch.positions[target.row] as usize);
@@ -310,32 +384,47 @@ mod tests {
     }
 
     #[test]
+    fn each_stream_draws_masks_of_its_own() {
+        let batch = wedlm(3, 2);
+        let stream = |n: usize| {
+            let start = MEMORY_LEN + n * PREDICTION_LEN;
+            &batch.tokens[start..start + PREDICTION_LEN]
+        };
+        assert_ne!(stream(0), stream(1));
+    }
+
+    #[test]
     fn a_prediction_row_sees_earlier_blocks_in_memory_and_its_own_block_in_order() {
-        let batch = wedlm(3);
-        let (len, half) = (batch.len, batch.len / 2);
+        let batch = wedlm(3, 2);
         let mask = batch.may_attend.as_ref().unwrap();
-        for query in 0..half {
-            for key in 0..half {
-                assert_eq!(mask[query * len + key], key <= query, "memory is causal");
-                assert!(
-                    !mask[query * len + half + key],
-                    "memory never sees predictions"
-                );
-                let row = (half + query) * len;
-                assert_eq!(mask[row + key], key / 4 < query / 4);
-                assert_eq!(mask[row + half + key], key / 4 == query / 4 && key <= query);
+        let sees = |query: usize, key: usize| mask[query * batch.len + key];
+        for query in 0..MEMORY_LEN {
+            for key in 0..batch.len {
+                assert_eq!(sees(query, key), key <= query, "memory is causal");
+            }
+        }
+        for (stream, query) in (0..2).flat_map(|s| (0..PREDICTION_LEN).map(move |q| (s, q))) {
+            let start = MEMORY_LEN + stream * PREDICTION_LEN;
+            // The first prediction row stands at position 4, the second block of the document.
+            let block = query / BLOCK_LEN;
+            for key in 0..MEMORY_LEN {
+                assert_eq!(sees(start + query, key), key / BLOCK_LEN < block + 1);
+            }
+            for key in MEMORY_LEN..batch.len {
+                let of_own_block =
+                    key >= start && (key - start) / BLOCK_LEN == block && key - start <= query;
+                assert_eq!(sees(start + query, key), of_own_block);
             }
         }
     }
 
     #[test]
     fn the_two_losses_share_the_weight_as_asked() {
-        let batch = wedlm(9);
-        let half = batch.len / 2;
+        let batch = wedlm(9, 1);
         let masked: f32 = batch
             .targets
             .iter()
-            .filter(|t| t.row % batch.len >= half)
+            .filter(|t| t.row % batch.len >= MEMORY_LEN)
             .map(|t| t.weight)
             .sum();
         assert!((masked - 0.5).abs() < 1e-5, "{masked}");
