@@ -264,6 +264,124 @@ fn a_resumed_sweep_runs_only_what_is_missing() {
     assert!(String::from_utf8_lossy(&other.stderr).contains("another configuration"));
 }
 
+/// The generations in the journal of a finished run, as JSON.
+fn generations(text: &str) -> Vec<Value> {
+    let folder = Path::new(text.lines().last().unwrap());
+    let journal = fs::read_to_string(folder.join("journal.jsonl")).unwrap();
+    journal
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["generation"].take())
+        .collect()
+}
+
+fn write_sweep(folder: &Path, decoders: &str) -> String {
+    let path = folder.join("own.yaml");
+    let text = format!(
+        "name: own\n\
+         models: {{verifier: \"embedded:verifier\", drafter: \"embedded:drafter-10\"}}\n\
+         workload: {{source: \"synthetic:gsm8k\", limit: 5, seed: 17, max_new_tokens: 60}}\n\
+         decoders:\n{decoders}\n\
+         timing: {{repeats: 1, warmup: 0}}\n"
+    );
+    fs::write(&path, text).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_batch_gives_each_prompt_the_text_and_the_counts_that_it_has_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_sweep(
+        folder.path(),
+        "  - {name: ebsd, kind: speculative, stop: {kind: absolute}, grid: {batch_size: [1, 3]}}",
+    );
+    let out = folder.path().join("out");
+    let rows = generations(&stdout(&run(&[
+        "sweep",
+        &path,
+        "--out",
+        out.to_str().unwrap(),
+    ])));
+    assert_eq!(
+        rows.len(),
+        4 * 5,
+        "two baselines and two points, five prompts"
+    );
+    let mut trials: Vec<&str> = Vec::new();
+    for row in &rows {
+        let id = row["trial_id"].as_str().unwrap();
+        if !trials.contains(&id) {
+            trials.push(id);
+        }
+    }
+    let counts = ["text", "rounds", "drafted", "accepted", "committed"];
+    let of = |trial: &str, prompt: usize| -> Vec<&Value> {
+        let row = rows
+            .iter()
+            .find(|row| row["trial_id"] == trial && row["prompt"] == prompt)
+            .unwrap();
+        assert!(row["latency_ns"].as_u64() > Some(0) && row["error"].is_null());
+        counts.iter().map(|count| &row[*count]).collect()
+    };
+    let speculative = |trial: &&&str| of(trial, 0)[2].as_u64() > Some(0);
+    let (drafting, baselines): (Vec<&&str>, Vec<&&str>) =
+        trials.iter().partition(|trial| speculative(trial));
+    for pair in [drafting, baselines] {
+        assert_eq!(pair.len(), 2);
+        for prompt in 0..5 {
+            assert_eq!(of(pair[0], prompt), of(pair[1], prompt));
+        }
+    }
+}
+
+#[test]
+fn a_rule_that_learns_from_prompt_to_prompt_goes_on_learning_when_resumed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_sweep(
+        folder.path(),
+        "  - {name: heuristic, kind: speculative, stop: {kind: hf_heuristic, start: 2, scope: stream}}\n  \
+           - {name: forgetful, kind: speculative, stop: {kind: hf_heuristic, start: 2}}",
+    );
+    let out = folder.path().join("out");
+    let arguments = ["sweep", &path, "--out", out.to_str().unwrap()];
+    let text = stdout(&run(&arguments));
+    let drafted = |rows: &[Value]| -> Vec<Vec<u64>> {
+        let mut by_trial: Vec<(String, Vec<u64>)> = Vec::new();
+        let mut rows = rows.to_vec();
+        rows.sort_by_key(|row| row["prompt"].as_u64());
+        for row in &rows {
+            let id = row["trial_id"].as_str().unwrap().to_owned();
+            let n = row["drafted"].as_u64().unwrap();
+            match by_trial.iter_mut().find(|(trial, _)| *trial == id) {
+                Some((_, list)) => list.push(n),
+                None => by_trial.push((id, vec![n])),
+            }
+        }
+        by_trial.sort();
+        by_trial.into_iter().map(|(_, list)| list).collect()
+    };
+    let unbroken = drafted(&generations(&text));
+    assert_eq!(unbroken.len(), 3);
+    let learning: Vec<&Vec<u64>> = unbroken.iter().filter(|list| list[0] > 0).collect();
+    assert_ne!(learning[0], learning[1], "a stream remembers");
+
+    let run_folder = Path::new(text.lines().last().unwrap());
+    let manifest = run_folder.join("manifest.json");
+    let running = fs::read_to_string(&manifest)
+        .unwrap()
+        .replace("\"finished\"", "\"running\"");
+    fs::write(&manifest, running).unwrap();
+    let journal = run_folder.join("journal.jsonl");
+    let kept: Vec<String> = fs::read_to_string(&journal)
+        .unwrap()
+        .lines()
+        .take(7)
+        .map(str::to_owned)
+        .collect();
+    fs::write(&journal, kept.join("\n") + "\n").unwrap();
+    let resumed = stdout(&run(&[&arguments[..], &["--resume"]].concat()));
+    assert_eq!(drafted(&generations(&resumed)), unbroken);
+}
+
 #[test]
 fn mistakes_are_one_sentence_with_the_place_and_the_exit_code() {
     let cases: [(&[&str], i32, &str); 8] = [

@@ -247,7 +247,7 @@ fn the_sweeps_of_rules_name_every_kind_and_no_trial_twice() {
         assert_eq!(plan.merged, Merged::default(), "{name}");
         for trial in plan.trials {
             match trial.decoder {
-                DecoderSpec::Autoregressive {} => {}
+                DecoderSpec::Autoregressive { .. } => {}
                 DecoderSpec::Speculative {
                     stop: rule,
                     entropy: read,

@@ -903,7 +903,7 @@ fn what_cannot_run_is_refused_with_the_reason() {
     assert!(run(&bad, &greedy_request(&prompt)).contains("stop.window_size is 0"));
 
     let error = session::decode(
-        &DecoderSpec::Autoregressive {},
+        &DecoderSpec::Autoregressive { batch_size: 1 },
         &mut Models::default(),
         &greedy_request(&prompt),
     );

@@ -1,7 +1,8 @@
 //! Every ratio that a report shows is derived here, from counts and durations.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use crate::analysis::fills::fills;
 use crate::analysis::trial_row::{axis_names, plain, record};
 use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
 use crate::config::decoder::DecoderSpec;
@@ -9,7 +10,7 @@ use crate::config::hardware::HardwareProfile;
 use crate::plan::{Trial, reads_entropy, select_reads_entropy};
 use crate::policy::stop::StopRule;
 use crate::record::journal::Entry;
-use crate::record::schema::{GenerationRecord, RoundRecord, TrialRecord};
+use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord, TrialRecord};
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::{Confidence, Interval};
 use crate::stats::proportion::wilson;
@@ -23,6 +24,7 @@ pub(super) struct Measured<'a> {
     /// The first repeat of each prompt: counts do not change from repeat to repeat.
     pub first: Vec<&'a GenerationRecord>,
     pub rounds: Vec<&'a RoundRecord>,
+    pub slots: Vec<&'a PositionRecord>,
     pub n_repeats: usize,
 }
 
@@ -33,8 +35,8 @@ pub struct Summary {
     pub records: Vec<TrialRecord>,
 }
 
-/// Summarises a run. Prompts that one of the trials has not finished are left out of that trial's
-/// and the baseline's comparison; a trial with an error has no figures.
+/// Summarises a run. A trial is compared with autoregressive decoding of the same batch size, on the
+/// prompts that both have finished; a trial with an error has no figures.
 pub fn summarise(
     trials: &[Trial],
     entries: &[Entry],
@@ -51,16 +53,18 @@ pub fn summarise(
     let axis_names = axis_names(trials);
     let nothing = Vec::new();
     let of = |trial: &Trial| by_trial.get(trial.id.as_str()).unwrap_or(&nothing);
-    let baseline = trials
+    let baselines: HashMap<usize, Measured<'_>> = trials
         .iter()
-        .find(|trial| matches!(trial.decoder, DecoderSpec::Autoregressive {}))
-        .and_then(|trial| measured(of(trial)).ok());
+        .filter(|trial| matches!(trial.decoder, DecoderSpec::Autoregressive { .. }))
+        .filter_map(|trial| Some((trial.decoder.batch_size(), measured(of(trial)).ok()?)))
+        .collect();
     let (mut views, mut records) = (Vec::new(), Vec::new());
     for trial in trials {
         let measured = measured(of(trial));
+        let baseline = baselines.get(&trial.decoder.batch_size());
         let result = measured
             .as_ref()
-            .map(|measured| measures(measured, baseline.as_ref(), profile, bootstrap))
+            .map(|measured| measures(measured, baseline, profile, bootstrap))
             .map_err(Clone::clone);
         records.push(record(trial, measured.as_ref().ok(), &result, &axis_names));
         views.push(TrialView {
@@ -72,6 +76,7 @@ pub fn summarise(
                 .iter()
                 .map(|(name, value)| (name.clone(), plain(value)))
                 .collect(),
+            batch_size: trial.decoder.batch_size(),
             lossless: is_lossless(&trial.decoder),
             result,
         });
@@ -82,7 +87,7 @@ pub fn summarise(
 /// Whether the text is provably the verifier's.
 pub fn is_lossless(decoder: &DecoderSpec) -> bool {
     match decoder {
-        DecoderSpec::Autoregressive {} => true,
+        DecoderSpec::Autoregressive { .. } => true,
         DecoderSpec::Speculative { accept, .. } | DecoderSpec::WindowDraft { accept, .. } => {
             accept.is_lossless()
         }
@@ -92,7 +97,7 @@ pub fn is_lossless(decoder: &DecoderSpec) -> bool {
 
 fn kind(decoder: &DecoderSpec) -> TrialKind {
     match decoder {
-        DecoderSpec::Autoregressive {} => TrialKind::Autoregressive,
+        DecoderSpec::Autoregressive { .. } => TrialKind::Autoregressive,
         DecoderSpec::Speculative { stop, .. } => TrialKind::Speculative(draft_rule(stop)),
         DecoderSpec::Window { .. } => TrialKind::Window,
         DecoderSpec::WindowDraft { select, .. } => {
@@ -110,7 +115,7 @@ fn draft_rule(stop: &StopRule) -> DraftRule {
         StopRule::Fixed {} => DraftRule::FixedLength,
         StopRule::Random(_) | StopRule::Oracle {} => DraftRule::Reference,
         rule if reads_entropy(rule) => DraftRule::Entropy,
-        _ => DraftRule::OtherSignal,
+        _reads_another_signal => DraftRule::OtherSignal,
     }
 }
 
@@ -135,6 +140,7 @@ fn measured<'a>(entries: &[&'a Entry]) -> Result<Measured<'a>, String> {
         prompt_ns: Vec::new(),
         first: Vec::new(),
         rounds: Vec::new(),
+        slots: Vec::new(),
         n_repeats: by_prompt.values().map(Vec::len).max().unwrap_or(0),
     };
     for repeats in by_prompt.values() {
@@ -148,6 +154,7 @@ fn measured<'a>(entries: &[&'a Entry]) -> Result<Measured<'a>, String> {
         if let Some(first) = repeats.iter().min_by_key(|entry| entry.generation.repeat) {
             measured.first.push(&first.generation);
             measured.rounds.extend(&first.rounds);
+            measured.slots.extend(&first.positions);
         }
     }
     Ok(measured)
@@ -206,11 +213,24 @@ fn measures(
                 .collect()
         })
         .unwrap_or_default();
+    let is_baseline =
+        baseline.is_some_and(|baseline| std::ptr::eq(own.first[0], baseline.first[0]));
+    let pairs = baseline.and_then(|baseline| paired(own, baseline));
     Measures {
-        speedup: baseline.and_then(|baseline| speedup(own, baseline, bootstrap)),
+        speedup: if is_baseline {
+            Some(Interval::exact(1.0))
+        } else {
+            pairs.as_ref().map(|pairs| bootstrap.ratio_of_sums(pairs))
+        },
+        speedup_geometric: pairs
+            .as_ref()
+            .filter(|_| !is_baseline)
+            .and_then(|pairs| bootstrap.geometric_mean_ratio(pairs).ok()),
         speedup_projected: profile.zip(baseline).and_then(|(profile, baseline)| {
-            let own_seconds = projected_seconds(own, profile);
-            (own_seconds > 0.0).then(|| projected_seconds(baseline, profile) / own_seconds)
+            let finished: HashSet<usize> = rows.iter().map(|row| row.prompt).collect();
+            let own_seconds = projected_seconds(own, &finished, profile);
+            (own_seconds > 0.0)
+                .then(|| projected_seconds(baseline, &finished, profile) / own_seconds)
         }),
         tokens_per_second: committed as f64 / (own.prompt_ns.iter().sum::<f64>() / 1e9),
         acceptance_rate: if is_window {
@@ -243,6 +263,7 @@ fn measures(
                 )
             })
             .flatten(),
+        fills: is_window.then(|| fills(&own.slots, bootstrap)).flatten(),
         exact_match: share(rows, |row| row.is_correct),
         same_text: share(rows, |row| {
             texts.get(&row.prompt).map(|text| *text == row.text_hash)
@@ -252,11 +273,8 @@ fn measures(
     }
 }
 
-/// Σ baseline / Σ own over the prompts that both have.
-fn speedup(own: &Measured<'_>, baseline: &Measured<'_>, bootstrap: &Bootstrap) -> Option<Interval> {
-    if std::ptr::eq(own.first[0], baseline.first[0]) {
-        return Some(Interval::exact(1.0));
-    }
+/// Wall times of baseline and own on the prompts that both have.
+fn paired(own: &Measured<'_>, baseline: &Measured<'_>) -> Option<Pairs> {
     let theirs: HashMap<usize, f64> = prompts(baseline).collect();
     let (mut numerator, mut denominator) = (Vec::new(), Vec::new());
     for (prompt, ns) in prompts(own) {
@@ -265,7 +283,7 @@ fn speedup(own: &Measured<'_>, baseline: &Measured<'_>, bootstrap: &Bootstrap) -
             denominator.push(ns);
         }
     }
-    Some(bootstrap.ratio_of_sums(&Pairs::new(numerator, denominator).ok()?))
+    Pairs::new(numerator, denominator).ok()
 }
 
 fn prompts<'a>(measured: &'a Measured<'_>) -> impl Iterator<Item = (usize, f64)> + 'a {
@@ -273,11 +291,16 @@ fn prompts<'a>(measured: &'a Measured<'_>) -> impl Iterator<Item = (usize, f64)>
     rows.zip(measured.prompt_ns.iter().copied())
 }
 
-/// Seconds that the decode rounds would take on the profile's machine; prefill not included.
-fn projected_seconds(measured: &Measured<'_>, profile: &HardwareProfile) -> f64 {
+/// Seconds that the decode rounds of `prompts` would take on the profile's machine; prefill not included.
+fn projected_seconds(
+    measured: &Measured<'_>,
+    prompts: &HashSet<usize>,
+    profile: &HardwareProfile,
+) -> f64 {
     measured
         .rounds
         .iter()
+        .filter(|round| prompts.contains(&round.prompt))
         .map(|round| profile.round_seconds(round.drafter_forwards, round.n_rows, round.context_len))
         .sum()
 }

@@ -39,7 +39,7 @@ pub(super) fn record(
         })
         .collect();
     let kind = match trial.decoder {
-        DecoderSpec::Autoregressive {} => "autoregressive",
+        DecoderSpec::Autoregressive { .. } => "autoregressive",
         DecoderSpec::Speculative { .. } => "speculative",
         DecoderSpec::Window { .. } => "window",
         DecoderSpec::WindowDraft { .. } => "window_draft",

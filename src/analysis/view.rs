@@ -40,6 +40,8 @@ pub struct TrialView {
     pub family: String,
     /// Parameters by their path in the sweep file, such as `("stop.theta_abs", "1.5")`.
     pub axes: Vec<(String, String)>,
+    /// Prompts that are decoded at a time.
+    pub batch_size: usize,
     /// Whether the output distribution is provably the verifier's.
     pub lossless: bool,
     /// The numbers, or why there are none.
@@ -72,8 +74,11 @@ pub enum DraftRule {
 /// The numbers of a trial that ran.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Measures {
-    /// Σ baseline wall time / Σ own wall time over the same prompts; `None` without a baseline.
+    /// Σ baseline wall time / Σ own wall time over the same prompts, the baseline of the same batch
+    /// size; `None` without one.
     pub speedup: Option<Interval>,
+    /// Geometric mean over prompts of baseline wall time / own wall time; `None` for a baseline.
+    pub speedup_geometric: Option<Interval>,
     /// The same ratio with the forward times of [`SweepView::hardware_profile`]: a model, not a
     /// measurement.
     pub speedup_projected: Option<f64>,
@@ -91,6 +96,8 @@ pub struct Measures {
     pub committed: u64,
     /// Window: tokens written into masks per forward.
     pub filled_per_forward: Option<Interval>,
+    /// Window: how good the filled tokens are.
+    pub fills: Option<Fills>,
     /// Share of prompts whose answer scores as right; `None` when the workload has no answers.
     pub exact_match: Option<Interval>,
     /// Share of prompts whose tokens are those of the baseline.
@@ -100,6 +107,26 @@ pub struct Measures {
     /// Wall time of each prompt in nanoseconds, repeats summarised; the same prompts in the same
     /// order in every trial of the sweep.
     pub prompt_ns: Vec<f64>,
+}
+
+/// Filled and committed tokens of a window decoder, in groups.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Fills {
+    /// By the entropy at which they were filled, in nats.
+    pub by_entropy: Vec<FillGroup>,
+    /// By how many positions they stood behind the first mask.
+    pub by_distance: Vec<FillGroup>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FillGroup {
+    /// The bin, such as `0.1 to 0.2`.
+    pub name: String,
+    pub n: u64,
+    /// Share that the window model would have chosen autoregressively.
+    pub agreed: Option<Interval>,
+    /// Share that the verifier would have chosen.
+    pub verifier_agreed: Option<Interval>,
 }
 
 /// How the time of one forward grows with the number of tokens fed.

@@ -67,7 +67,7 @@ fn open_models(args: &GenerateArgs, decoder: &DecoderSpec) -> Result<LoadedModel
         DecoderSpec::Window { window_size, .. } | DecoderSpec::WindowDraft { window_size, .. } => {
             *window_size
         }
-        DecoderSpec::Autoregressive {} | DecoderSpec::Speculative { .. } => 0,
+        DecoderSpec::Autoregressive { .. } | DecoderSpec::Speculative { .. } => 0,
     };
     let placement = Placement {
         device: args

@@ -1,21 +1,24 @@
 //! The measuring loop of a sweep: interleaved, journaled, interruptible.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cmd::Failure;
 use crate::cmd::interrupt::on_interrupt;
-use crate::cmd::measure::{Prompt, Settings, measure};
+use crate::cmd::measure::{Prompt, Settings, measure, measure_batch};
 use crate::cmd::models::LoadedModels;
 use crate::config::SweepSpec;
+use crate::config::decoder::DecoderSpec;
 use crate::model::lm::TokenId;
 use crate::plan::{Plan, Trial};
+use crate::policy::stop::StopState;
 use crate::record::journal::{Entry, Journal, keys};
 use crate::record::schema::GenerationRecord;
 
-/// Runs what the journal lacks: for each repeat and prompt all trials in turn, the first one
-/// rotated, so that a drift of the machine hits all trials alike. True when interrupted.
+/// Runs what the journal lacks: for each repeat and prompt (or batch of prompts) all trials in turn, the
+/// first one rotated, so that a drift of the machine hits all trials alike. True when interrupted.
 ///
 /// # Errors
 /// When the journal cannot be written.
@@ -35,28 +38,52 @@ pub fn measure_all(
         stop_strings: stop_strings(sweep, models)?,
         mask_id: models.mask_id(),
     };
+    for trial in &plan.trials {
+        if trial.decoder.batch_size() > 1 {
+            models.open_batch(trial.decoder.batch_size());
+        }
+    }
     let done = keys(entries);
     let n = sweep.timing.repeats * prompts.len() * plan.trials.len();
     let bar = progress_bar(n, done.len());
     let stop = on_interrupt()?;
-    for trial in &plan.trials {
-        for prompt in prompts
-            .iter()
-            .cycle()
-            .take(sweep.timing.warmup.min(n - done.len()))
+    let mut run =
+        |trial: &Trial, block: &[Prompt], repeat, memory: &mut Option<StopState>| match trial
+            .decoder
+            .batch_size()
         {
+            1 => vec![measure(trial, &block[0], repeat, &settings, models, memory)],
+            _ => measure_batch(trial, block, repeat, &settings, models),
+        };
+    for trial in &plan.trials {
+        let starts = prompts.iter().cycle();
+        let blocks = starts.filter_map(|prompt| block(trial, prompt, prompts));
+        for block in blocks.take(sweep.timing.warmup.min(n - done.len())) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(true);
             }
             bar.set_message(format!("warming up {}", trial.label));
-            measure(trial, prompt, 1, &settings, models);
+            run(trial, block, 1, &mut None);
         }
     }
     for repeat in 0..sweep.timing.repeats {
+        let is_done = |trial: &Trial, prompt: &Prompt| {
+            done.contains(&(trial.id.clone(), prompt.index, repeat))
+        };
+        let mut memories: HashMap<&str, Option<StopState>> = HashMap::new();
         for prompt in prompts {
             let first = (repeat * prompts.len() + prompt.index) % plan.trials.len();
             for trial in plan.trials[first..].iter().chain(&plan.trials[..first]) {
-                if done.contains(&(trial.id.clone(), prompt.index, repeat)) {
+                let Some(block) = block(trial, prompt, prompts) else {
+                    continue;
+                };
+                let is_missing = block.iter().any(|prompt| !is_done(trial, prompt));
+                // What a rule learned before an interruption is learned again.
+                let teaches = learns(trial)
+                    && prompts[prompt.index..]
+                        .iter()
+                        .any(|prompt| !is_done(trial, prompt));
+                if !is_missing && !teaches {
                     continue;
                 }
                 if stop.load(Ordering::Relaxed) {
@@ -64,15 +91,36 @@ pub fn measure_all(
                     return Ok(true);
                 }
                 bar.set_message(trial.label.clone());
-                let entry = measure(trial, prompt, repeat, &settings, models);
-                journal.append(&entry)?;
-                entries.push(entry);
-                bar.inc(1);
+                let memory = memories.entry(&trial.id).or_default();
+                for entry in run(trial, block, repeat, memory) {
+                    if !done.contains(&entry.key()) {
+                        journal.append(&entry)?;
+                        entries.push(entry);
+                        bar.inc(1);
+                    }
+                }
             }
         }
     }
     bar.finish_and_clear();
     Ok(false)
+}
+
+/// The prompts that the trial decodes with `prompt` as the first of them; none inside of a batch.
+fn block<'p>(trial: &Trial, prompt: &Prompt, prompts: &'p [Prompt]) -> Option<&'p [Prompt]> {
+    let (start, size) = (prompt.index, trial.decoder.batch_size());
+    start
+        .is_multiple_of(size)
+        .then(|| &prompts[start..prompts.len().min(start + size)])
+}
+
+fn learns(trial: &Trial) -> bool {
+    match &trial.decoder {
+        DecoderSpec::Speculative { stop, .. } => stop.remembers_prompts(),
+        DecoderSpec::Autoregressive { .. }
+        | DecoderSpec::Window { .. }
+        | DecoderSpec::WindowDraft { .. } => false,
+    }
 }
 
 /// Each text under `workload.stop` as tokens.

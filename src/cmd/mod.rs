@@ -1,5 +1,6 @@
 //! The verbs, one a file.
 
+pub mod agreement;
 pub mod calibrate;
 pub mod data;
 pub mod devices;
@@ -9,6 +10,7 @@ pub mod interrupt;
 pub mod measure;
 pub mod measure_all;
 pub mod models;
+pub mod rows;
 pub mod run_folder;
 pub mod score;
 pub mod sweep;

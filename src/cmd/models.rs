@@ -1,8 +1,11 @@
 //! The models of a pair or a window decoder, loaded.
 
+use std::collections::BTreeMap;
+
 use crate::cmd::Failure;
-use crate::engine::session::Models;
-use crate::model::lm::{LanguageModel, TokenId};
+use crate::engine::session::{BatchedModels, Models};
+use crate::model::batched_lm::BatchedLm;
+use crate::model::lm::{BatchedLanguageModel, LanguageModel, TokenId};
 use crate::model::loaded::{LoadedModel, Placement};
 use crate::model::tokenizer::{Tokenizer, TokenizerMismatch};
 
@@ -20,6 +23,14 @@ pub struct LoadedModels {
     pub verifier: Option<LoadedModel>,
     pub drafter: Option<LoadedModel>,
     pub window: Option<LoadedModel>,
+    /// The pair with caches for several prompts, by how many.
+    batched: BTreeMap<usize, BatchedPair>,
+}
+
+#[derive(Debug)]
+struct BatchedPair {
+    verifier: Option<BatchedLm>,
+    drafter: Option<BatchedLm>,
 }
 
 impl LoadedModels {
@@ -37,6 +48,7 @@ impl LoadedModels {
             verifier: open(&names.verifier)?,
             drafter: open(&names.drafter)?,
             window: open(&names.window)?,
+            batched: BTreeMap::new(),
         };
         models.must_share_a_tokenizer()?;
         Ok(models)
@@ -86,6 +98,37 @@ impl LoadedModels {
     pub fn mask_id(&self) -> Option<TokenId> {
         let window = self.window.as_ref().and_then(|model| model.mask_id);
         window.or_else(|| self.all().find_map(|(_, model)| model.mask_id))
+    }
+
+    /// Gives the pair caches for `batch_size` prompts at a time, beside those that it has. The weights
+    /// are shared.
+    pub fn open_batch(&mut self, batch_size: usize) {
+        let batched = |model: &Option<LoadedModel>| {
+            let model = model.as_ref()?;
+            Some(model.lm.batched(batch_size))
+        };
+        let pair = BatchedPair {
+            verifier: batched(&self.verifier),
+            drafter: batched(&self.drafter),
+        };
+        self.batched.insert(batch_size, pair);
+    }
+
+    /// The pair for `batch_size` prompts at a time; no models unless
+    /// [`open_batch`](Self::open_batch) made them.
+    pub fn borrow_batch(&mut self, batch_size: usize) -> BatchedModels<'_> {
+        fn lm(model: &mut Option<BatchedLm>) -> Option<&mut dyn BatchedLanguageModel> {
+            model
+                .as_mut()
+                .map(|model| model as &mut dyn BatchedLanguageModel)
+        }
+        match self.batched.get_mut(&batch_size) {
+            Some(pair) => BatchedModels {
+                verifier: lm(&mut pair.verifier),
+                drafter: lm(&mut pair.drafter),
+            },
+            None => BatchedModels::default(),
+        }
     }
 
     /// The models as decoders take them.

@@ -214,7 +214,7 @@ fn window_size(decoder: &DecoderSpec) -> usize {
         DecoderSpec::Window { window_size, .. } | DecoderSpec::WindowDraft { window_size, .. } => {
             *window_size
         }
-        DecoderSpec::Autoregressive {} | DecoderSpec::Speculative { .. } => 0,
+        DecoderSpec::Autoregressive { .. } | DecoderSpec::Speculative { .. } => 0,
     }
 }
 

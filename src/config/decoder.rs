@@ -14,7 +14,11 @@ use crate::policy::stop::{Combination, DraftOrder, StopRule};
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum DecoderSpec {
     /// One verifier forward per token; the baseline of every sweep.
-    Autoregressive {},
+    Autoregressive {
+        /// Prompts that share each forward.
+        #[serde(default = "default_batch_size")]
+        batch_size: usize,
+    },
     /// A drafter proposes, the verifier accepts or corrects.
     Speculative {
         stop: StopRule,
@@ -28,6 +32,9 @@ pub enum DecoderSpec {
         entropy: EntropyRule,
         #[serde(default)]
         accept: AcceptRule,
+        /// Prompts that share each forward; their drafts may differ in length.
+        #[serde(default = "default_batch_size")]
+        batch_size: usize,
     },
     /// WeDLM: masks behind the prefix are filled where their adjusted entropy is low.
     Window {
@@ -74,10 +81,20 @@ impl DecoderSpec {
     /// The models that the decoder runs.
     pub fn roles(&self) -> &'static [Role] {
         match self {
-            Self::Autoregressive {} => &[Role::Verifier],
+            Self::Autoregressive { .. } => &[Role::Verifier],
             Self::Speculative { .. } => &[Role::Verifier, Role::Drafter],
             Self::Window { .. } => &[Role::Window],
             Self::WindowDraft { .. } => &[Role::Verifier, Role::Window],
+        }
+    }
+
+    /// Prompts that it decodes at a time.
+    pub fn batch_size(&self) -> usize {
+        match self {
+            Self::Autoregressive { batch_size } | Self::Speculative { batch_size, .. } => {
+                *batch_size
+            }
+            Self::Window { .. } | Self::WindowDraft { .. } => 1,
         }
     }
 
@@ -87,7 +104,7 @@ impl DecoderSpec {
     /// The first one that is not, by its path below the decoder.
     pub fn check(&self) -> Result<(), Fault> {
         match self {
-            Self::Autoregressive {} => Ok(()),
+            Self::Autoregressive { batch_size } => at_least_one("batch_size", *batch_size),
             Self::Speculative {
                 stop,
                 order: _,
@@ -95,8 +112,10 @@ impl DecoderSpec {
                 max_draft_len,
                 entropy,
                 accept,
+                batch_size,
             } => {
                 at_least_one("max_draft_len", *max_draft_len)?;
+                at_least_one("batch_size", *batch_size)?;
                 check_stop(stop, "stop")?;
                 entropy.validate()?;
                 Ok(accept.validate()?)
@@ -177,6 +196,10 @@ fn default_min_draft_len() -> usize {
 
 fn default_max_draft_len() -> usize {
     8
+}
+
+fn default_batch_size() -> usize {
+    1
 }
 
 fn default_window_size() -> usize {

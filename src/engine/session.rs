@@ -1,12 +1,13 @@
-//! One decoder applied to one prompt.
+//! One decoder applied to one prompt, or to a batch of them.
 
 use crate::config::decoder::DecoderSpec;
+use crate::engine::batch::{self, Batching};
 use crate::engine::speculative::SpeculativeRule;
 use crate::engine::step::Generation;
 use crate::engine::window::WindowRule;
 use crate::engine::window_draft::WindowDraftRule;
 use crate::engine::{autoregressive, speculative, window, window_draft};
-use crate::model::lm::{LanguageModel, ModelError, TokenId};
+use crate::model::lm::{BatchedLanguageModel, LanguageModel, ModelError, TokenId};
 use crate::policy::OutOfRange;
 pub use crate::policy::sample::Sampling;
 use crate::policy::stop::StopState;
@@ -42,6 +43,13 @@ pub struct Models<'a> {
     pub verifier: Option<&'a mut dyn LanguageModel>,
     pub drafter: Option<&'a mut dyn LanguageModel>,
     pub window: Option<&'a mut dyn LanguageModel>,
+}
+
+/// The models of a pair, for several prompts at a time.
+#[derive(Default)]
+pub struct BatchedModels<'a> {
+    pub verifier: Option<&'a mut dyn BatchedLanguageModel>,
+    pub drafter: Option<&'a mut dyn BatchedLanguageModel>,
 }
 
 /// Why a decoder could not run.
@@ -101,13 +109,15 @@ pub enum EngineError {
         batch_size: usize,
         n_sequences: usize,
     },
+    #[error("window decoders take one prompt at a time: leave batch_size out")]
+    NotBatched,
     #[error(transparent)]
     Parameter(#[from] OutOfRange),
     #[error(transparent)]
     Model(#[from] ModelError),
 }
 
-/// Decodes one prompt. The caches of the models are emptied first.
+/// Decodes one prompt, whatever `batch_size` says. The caches of the models are emptied first.
 ///
 /// # Errors
 /// See [`EngineError`].
@@ -131,7 +141,7 @@ pub fn decode_in_stream(
     memory: &mut Option<StopState>,
 ) -> Result<Generation, EngineError> {
     match spec {
-        DecoderSpec::Autoregressive {} => {
+        DecoderSpec::Autoregressive { batch_size: _ } => {
             autoregressive::decode(need(&mut models.verifier, "verifier")?, request)
         }
         DecoderSpec::Speculative {
@@ -141,15 +151,10 @@ pub fn decode_in_stream(
             max_draft_len,
             entropy,
             accept,
+            batch_size: _,
         } => {
-            let rule = SpeculativeRule {
-                stop: stop.clone(),
-                order: *order,
-                min_draft_len: *min_draft_len,
-                max_draft_len: *max_draft_len,
-                entropy: *entropy,
-                accept: *accept,
-            };
+            let bounds = (*min_draft_len, *max_draft_len);
+            let rule = SpeculativeRule::new(stop, *order, bounds, *entropy, *accept);
             rule.validate()?;
             let state = memory.get_or_insert_with(|| rule.stop.start(request.seed));
             let drafter = need(&mut models.drafter, "drafter")?;
@@ -189,6 +194,46 @@ pub fn decode_in_stream(
             let window = need(&mut models.window, "window")?;
             let verifier = need(&mut models.verifier, "verifier")?;
             window_draft::decode(window, verifier, &rule, request)
+        }
+    }
+}
+
+/// Decodes the prompts together, all of them at a time. The caches are emptied first.
+///
+/// # Errors
+/// See [`EngineError`].
+pub fn decode_batch(
+    spec: &DecoderSpec,
+    models: &mut BatchedModels<'_>,
+    requests: &[Request<'_>],
+) -> Result<Vec<Generation>, EngineError> {
+    let batching = Batching {
+        batch_size: requests.len(),
+        group_by_draft_len: false,
+    };
+    let verifier = models.verifier.as_deref_mut();
+    let verifier = verifier.ok_or(EngineError::MissingModel { role: "verifier" })?;
+    match spec {
+        DecoderSpec::Autoregressive { batch_size: _ } => {
+            batch::decode_autoregressive(verifier, requests, batching)
+        }
+        DecoderSpec::Speculative {
+            stop,
+            order,
+            min_draft_len,
+            max_draft_len,
+            entropy,
+            accept,
+            batch_size: _,
+        } => {
+            let drafter = models.drafter.as_deref_mut();
+            let drafter = drafter.ok_or(EngineError::MissingModel { role: "drafter" })?;
+            let bounds = (*min_draft_len, *max_draft_len);
+            let rule = SpeculativeRule::new(stop, *order, bounds, *entropy, *accept);
+            batch::decode(drafter, verifier, &rule, requests, batching)
+        }
+        DecoderSpec::Window { .. } | DecoderSpec::WindowDraft { .. } => {
+            Err(EngineError::NotBatched)
         }
     }
 }

@@ -32,6 +32,23 @@ pub struct SpeculativeRule {
 }
 
 impl SpeculativeRule {
+    pub fn new(
+        stop: &StopRule,
+        order: DraftOrder,
+        (min_draft_len, max_draft_len): (usize, usize),
+        entropy: EntropyRule,
+        accept: AcceptRule,
+    ) -> Self {
+        Self {
+            stop: stop.clone(),
+            order,
+            min_draft_len,
+            max_draft_len,
+            entropy,
+            accept,
+        }
+    }
+
     /// # Errors
     /// A parameter out of range, or `min_draft_len` above `max_draft_len`.
     pub fn validate(&self) -> Result<(), EngineError> {

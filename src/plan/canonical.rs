@@ -16,7 +16,7 @@ use crate::policy::sample::Sampling;
 /// Why no decoder can run with these parameters.
 pub(super) fn refusal(decoder: &DecoderSpec, sampling: &Sampling) -> Option<String> {
     match decoder {
-        DecoderSpec::Autoregressive {} | DecoderSpec::Window { .. } => None,
+        DecoderSpec::Autoregressive { .. } | DecoderSpec::Window { .. } => None,
         DecoderSpec::WindowDraft { select, accept, .. } => {
             let judge = accept.judge(sampling.is_greedy());
             match judge {
@@ -32,9 +32,11 @@ pub(super) fn refusal(decoder: &DecoderSpec, sampling: &Sampling) -> Option<Stri
             }
         }
         DecoderSpec::Speculative {
+            stop,
             min_draft_len,
             max_draft_len,
             accept,
+            batch_size,
             ..
         } => {
             if min_draft_len > max_draft_len {
@@ -44,6 +46,13 @@ pub(super) fn refusal(decoder: &DecoderSpec, sampling: &Sampling) -> Option<Stri
             }
             if accept.judge(sampling.is_greedy()).is_none() {
                 return Some(greedy_at(accept, sampling));
+            }
+            if *batch_size > 1 && stop.remembers_prompts() {
+                return Some(format!(
+                    "{} of scope stream learns from prompt to prompt, and the {batch_size} prompts of a batch \
+                     have no order: use batch_size 1 or scope prompt",
+                    stop.kind()
+                ));
             }
             None
         }
@@ -62,7 +71,7 @@ fn greedy_at(accept: &AcceptRule, sampling: &Sampling) -> String {
 pub(super) fn read_parameters(decoder: &DecoderSpec) -> Value {
     let mut document = as_map(decoder);
     match decoder {
-        DecoderSpec::Autoregressive {} => {}
+        DecoderSpec::Autoregressive { .. } => {}
         DecoderSpec::Speculative { stop, accept, .. } => {
             if !reads_order(stop, accept) {
                 document.shift_remove("order");
@@ -85,7 +94,7 @@ pub(super) fn read_parameters(decoder: &DecoderSpec) -> Value {
 pub(super) fn normal_form(decoder: &DecoderSpec, sampling: &Sampling) -> Value {
     let mut normal = decoder.clone();
     match &mut normal {
-        DecoderSpec::Autoregressive {} => {}
+        DecoderSpec::Autoregressive { .. } => {}
         DecoderSpec::Speculative { stop, accept, .. } => {
             *stop = normal_stop(stop);
             *accept = normal_accept(*accept, sampling);

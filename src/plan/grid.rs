@@ -32,10 +32,13 @@ impl Candidate {
     }
 }
 
-/// One verifier forward per token.
-pub(super) fn baseline() -> Candidate {
-    let decoder = DecoderSpec::Autoregressive {};
-    let axes = Vec::new();
+/// One verifier forward per token, for `batch_size` prompts at a time.
+pub(super) fn baseline(batch_size: usize) -> Candidate {
+    let decoder = DecoderSpec::Autoregressive { batch_size };
+    let axes = match batch_size {
+        1 => Vec::new(),
+        _ => vec![("batch_size".to_owned(), batch_size.into())],
+    };
     Candidate::new(BASELINE, Point { decoder, axes })
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::trial::Trial;
 
 /// Field names and the symbols that stand for them; the fields named by their value alone have none.
-const SYMBOLS: [(&str, &str); 14] = [
+const SYMBOLS: [(&str, &str); 15] = [
     ("theta_abs", "θ"),
     ("theta", "θ"),
     ("theta_rel", "θ_rel"),
@@ -19,6 +19,7 @@ const SYMBOLS: [(&str, &str); 14] = [
     ("min_draft_len", "min"),
     ("max_draft_len", "max"),
     ("n_fill_steps", "steps"),
+    ("batch_size", "batch"),
     ("kind", ""),
     ("entropy_type", ""),
     ("variant", ""),

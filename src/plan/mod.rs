@@ -7,7 +7,7 @@ mod label;
 mod reads;
 mod trial;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -20,9 +20,10 @@ pub use trial::Trial;
 /// The trials of a sweep, in the order in which they are reported.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
-    /// The autoregressive baseline, then every distinct point in the order of the file, the first
-    /// axis slowest.
+    /// The baselines, then every distinct point in the order of the file, the first axis slowest.
     pub trials: Vec<Trial>,
+    /// Autoregressive decoding, alone first, then for each batch size of the sweep.
+    pub n_baselines: usize,
     pub refused: Vec<Refused>,
     /// Points that are no trial of their own because they equal an earlier one.
     pub merged: Merged,
@@ -45,9 +46,12 @@ pub struct Merged {
 }
 
 impl Plan {
-    /// Points of the sweep, the baseline not counted: trials, merged and refused ones.
+    /// Points of the sweep, the baselines not counted: trials, merged and refused ones.
     pub fn n_points(&self) -> usize {
-        self.trials.len() - 1 + self.merged.unread + self.merged.equal_rules + self.refused.len()
+        self.trials.len() - self.n_baselines
+            + self.merged.unread
+            + self.merged.equal_rules
+            + self.refused.len()
     }
 }
 
@@ -58,7 +62,14 @@ impl Plan {
 pub fn plan(sweep: &SweepSpec) -> Result<Plan, ConfigError> {
     let candidates = grid::candidates(sweep).map_err(|fault| fault.in_file(&sweep.file))?;
     let mut planning = Planning::default();
-    planning.add(sweep, grid::baseline());
+    let batch_sizes: BTreeSet<usize> = candidates
+        .iter()
+        .map(|candidate| candidate.decoder.batch_size())
+        .chain([1])
+        .collect();
+    for &batch_size in &batch_sizes {
+        planning.add(sweep, grid::baseline(batch_size));
+    }
     for candidate in candidates {
         planning.add(sweep, candidate);
     }
@@ -68,7 +79,9 @@ pub fn plan(sweep: &SweepSpec) -> Result<Plan, ConfigError> {
         merged,
         ..
     } = planning;
-    if let ([_], Some(first)) = (trials.as_slice(), refused.first())
+    let n_baselines = batch_sizes.len();
+    if let Some(first) = refused.first()
+        && trials.len() == n_baselines
         && merged == Merged::default()
     {
         let reason = format!("every point is refused; {}: {}", first.label, first.reason);
@@ -77,6 +90,7 @@ pub fn plan(sweep: &SweepSpec) -> Result<Plan, ConfigError> {
     label::tell_apart(&mut trials);
     Ok(Plan {
         trials,
+        n_baselines,
         refused,
         merged,
     })

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{Column, DataFrame, ParquetWriter};
+use polars::prelude::{Column, DataFrame};
+use polars_io::parquet::write::ParquetWriter;
 
 use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord, TrialRecord};
 
@@ -47,12 +48,13 @@ fn index(value: &usize) -> u64 {
 pub fn write_generations(path: &Path, rows: &[GenerationRecord]) -> Result<(), WriteError> {
     let columns = columns!(rows,
         trial_id: text, prompt: index, item_id: text, category: text, repeat: index,
-        prompt_len: index, wall_ns: u64::clone, prefill_ns: u64::clone, draft_ns: u64::clone,
-        verify_ns: u64::clone, policy_ns: u64::clone, rounds: u64::clone, drafted: u64::clone,
+        prompt_len: index, wall_ns: u64::clone, latency_ns: u64::clone, prefill_ns: u64::clone,
+        draft_ns: u64::clone, verify_ns: u64::clone, policy_ns: u64::clone, rounds: u64::clone, drafted: u64::clone,
         tested: u64::clone, accepted: u64::clone, committed: u64::clone, filled: u64::clone,
         drafter_forwards: u64::clone, verifier_forwards: u64::clone,
         drafter_token_instances: u64::clone, token_instances: u64::clone,
-        forced_mask_commits: u64::clone, agreed: Option::clone, finished_by: text,
+        forced_mask_commits: u64::clone, agreed: Option::clone, verifier_agreed: Option::clone,
+        finished_by: text,
         is_correct: Option::clone, text_hash: text, text: text, error: Option::clone,
     );
     write(path, columns)
@@ -75,8 +77,8 @@ pub fn write_rounds(path: &Path, rows: &[RoundRecord]) -> Result<(), WriteError>
 pub fn write_positions(path: &Path, rows: &[PositionRecord]) -> Result<(), WriteError> {
     let columns = columns!(rows,
         trial_id: text, prompt: index, round: index, slot: index, position: u32::clone,
-        token: u32::clone, entropy_nats: f64::clone, adjusted_nats: f64::clone, top1: f64::clone,
-        margin: f64::clone, outcome: text,
+        distance: u32::clone, token: u32::clone, entropy_nats: f64::clone, adjusted_nats: f64::clone, top1: f64::clone,
+        margin: f64::clone, outcome: text, agrees: Option::clone, verifier_agrees: Option::clone,
     );
     write(path, columns)
 }

@@ -12,7 +12,11 @@ pub struct GenerationRecord {
     pub category: String,
     pub repeat: usize,
     pub prompt_len: usize,
+    /// Time that the decoder worked on this prompt. In a batch: its share of the time that the batch
+    /// took, by committed tokens, so that the walls of a trial add up to the time that it took.
     pub wall_ns: u64,
+    /// From the prompt's start to its end; more than `wall_ns` in a batch.
+    pub latency_ns: u64,
     pub prefill_ns: u64,
     pub draft_ns: u64,
     pub verify_ns: u64,
@@ -31,6 +35,8 @@ pub struct GenerationRecord {
     /// Window decoders: committed tokens that equal the model's own next-token choice on the final
     /// text. First repeat only.
     pub agreed: Option<u64>,
+    /// The same with the choice of the sweep's verifier, when it has one.
+    pub verifier_agreed: Option<u64>,
     /// `stop_token`, `stop_string` or `budget`.
     pub finished_by: String,
     /// Whether the answer scores as right; none when the workload has no answer or it failed.
@@ -72,12 +78,19 @@ pub struct PositionRecord {
     pub round: usize,
     pub slot: usize,
     pub position: u32,
+    /// Positions behind the first slot looked at in this round.
+    pub distance: u32,
     pub token: u32,
     pub entropy_nats: f64,
     pub adjusted_nats: f64,
     pub top1: f64,
     pub margin: f64,
     pub outcome: String,
+    /// Filled slots whose token was committed: whether it is the window model's own next-token choice
+    /// on the final text.
+    pub agrees: Option<bool>,
+    /// The same with the verifier's choice.
+    pub verifier_agrees: Option<bool>,
 }
 
 /// One distinct point of the grid with its derived figures.

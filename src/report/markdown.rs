@@ -7,10 +7,11 @@ use crate::report::verdict::ebsd_against_fixed;
 use crate::stats::bootstrap::{Bootstrap, Method};
 
 mod caveats;
+mod fills;
 mod trials;
 
 /// The report of a sweep in GitHub's Markdown. `figures` are linked relative to the folder
-/// `figures_folder`, such as `figures`; `bootstrap` gives the verdict and the geometric means.
+/// `figures_folder`, such as `figures`; `bootstrap` gives the verdict.
 pub fn report(
     view: &SweepView,
     figures: &[Figure],
@@ -21,9 +22,10 @@ pub fn report(
         format!("# {}", escaped(&view.name)),
         how_it_was_made(view),
         verdict(view, bootstrap),
-        trials::best(view, bootstrap),
+        trials::best(view),
         figure_links(figures, figures_folder),
         caveats::section(view),
+        fills::section(view),
         trials::all(view),
         failures(view),
     ];

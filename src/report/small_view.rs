@@ -10,6 +10,7 @@ pub fn trial(label: &str, rule: DraftRule, speedup: f64, prompt_ns: Vec<f64>) ->
         kind: TrialKind::Speculative(rule),
         family: label.to_owned(),
         axes: vec![],
+        batch_size: 1,
         lossless: true,
         result: Ok(Measures {
             speedup: Some(Interval {

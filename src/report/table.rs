@@ -253,7 +253,7 @@ impl Paint {
         match call {
             Call::Faster => self.with("1;32", text),
             Call::Slower => self.with("1;31", text),
-            Call::NotDistinguishable => self.with("1;33", text),
+            Call::NotDistinguishable | Call::TooFewPrompts => self.with("1;33", text),
         }
     }
 

@@ -25,7 +25,12 @@ pub enum Call {
     Faster,
     Slower,
     NotDistinguishable,
+    /// Fewer than [`MIN_PROMPTS`]: an interval over so few says nothing.
+    TooFewPrompts,
 }
+
+/// Prompts below which nothing is called faster or slower.
+pub const MIN_PROMPTS: usize = 10;
 
 /// Why there is nothing to compare.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -36,7 +41,8 @@ pub enum NoVerdict {
     Unpaired(#[from] SampleError),
 }
 
-/// Compares the fastest lossless entropy rule with the fastest lossless fixed draft length.
+/// Compares the fastest lossless entropy rule with the fastest lossless fixed draft length, at the
+/// smallest batch size that has both or either.
 ///
 /// Both are picked on the prompts that they are compared on, which flatters the side with more
 /// trials; a report says so beside the verdict.
@@ -44,8 +50,19 @@ pub enum NoVerdict {
 /// # Errors
 /// [`NoVerdict`].
 pub fn ebsd_against_fixed(view: &SweepView, bootstrap: &Bootstrap) -> Result<Verdict, NoVerdict> {
+    let competes = |trial: &TrialView, rule: DraftRule| {
+        trial.lossless && trial.kind == TrialKind::Speculative(rule)
+    };
+    let batch_size = view
+        .trials
+        .iter()
+        .filter(|trial| {
+            competes(trial, DraftRule::Entropy) || competes(trial, DraftRule::FixedLength)
+        })
+        .map(|trial| trial.batch_size)
+        .min();
     let fastest = |rule: DraftRule, name: &'static str| {
-        view.best(|trial| trial.lossless && trial.kind == TrialKind::Speculative(rule))
+        view.best(|trial| competes(trial, rule) && Some(trial.batch_size) == batch_size)
             .ok_or(NoVerdict::MissingSide(name))
     };
     let challenger = fastest(DraftRule::Entropy, "EBSD")?;
@@ -68,7 +85,9 @@ pub fn compare(
     };
     let pairs = Pairs::new(times(incumbent), times(challenger))?;
     let ratio = bootstrap.ratio_of_sums(&pairs);
-    let call = if ratio.low > 1.0 {
+    let call = if pairs.len() < MIN_PROMPTS {
+        Call::TooFewPrompts
+    } else if ratio.low > 1.0 {
         Call::Faster
     } else if ratio.high < 1.0 {
         Call::Slower
@@ -113,6 +132,7 @@ impl fmt::Display for Call {
             Self::Faster => "faster",
             Self::Slower => "slower",
             Self::NotDistinguishable => "not distinguishable",
+            Self::TooFewPrompts => "too few prompts to tell",
         })
     }
 }
@@ -168,6 +188,30 @@ mod tests {
         let verdict = ebsd_against_fixed(&view, &Bootstrap::default()).unwrap();
         assert_eq!(verdict.call, Call::NotDistinguishable);
         assert!(verdict.ratio.contains(1.0));
+    }
+
+    #[test]
+    fn nine_prompts_are_too_few_to_call() {
+        let few = |factor: f64| vec![factor; MIN_PROMPTS - 1];
+        let view = view(vec![
+            trial("fixed", DraftRule::FixedLength, 1.0, few(1.0)),
+            trial("ebsd", DraftRule::Entropy, 2.0, few(0.5)),
+        ]);
+        let verdict = ebsd_against_fixed(&view, &Bootstrap::default()).unwrap();
+        assert_eq!(verdict.call, Call::TooFewPrompts);
+    }
+
+    #[test]
+    fn trials_of_larger_batches_compete_among_themselves() {
+        let mut batched = trial("ebsd batch=4", DraftRule::Entropy, 3.0, times(|_| 0.1));
+        batched.batch_size = 4;
+        let view = view(vec![
+            trial("fixed", DraftRule::FixedLength, 1.5, times(|_| 1.0)),
+            trial("ebsd", DraftRule::Entropy, 1.6, times(|_| 0.9)),
+            batched,
+        ]);
+        let verdict = ebsd_against_fixed(&view, &Bootstrap::default()).unwrap();
+        assert_eq!(verdict.challenger, "ebsd");
     }
 
     #[test]

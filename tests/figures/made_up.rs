@@ -252,9 +252,11 @@ impl Maker {
                 .iter()
                 .map(|(path, value)| ((*path).to_owned(), value.clone()))
                 .collect(),
+            batch_size: 1,
             lossless: true,
             result: Ok(Measures {
                 speedup: Some(bootstrap().ratio_of_sums(&pairs)),
+                speedup_geometric: bootstrap().geometric_mean_ratio(&pairs).ok(),
                 speedup_projected: Some(1.0 + 2.4 * (speedup - 0.9)),
                 tokens_per_second: committed as f64 * 1e9 / wall_ns,
                 acceptance_rate: acceptance.map(share),
@@ -264,6 +266,7 @@ impl Maker {
                 accepted: (6000.0 * acceptance.unwrap_or(0.0)) as u64,
                 committed,
                 filled_per_forward: None,
+                fills: None,
                 exact_match: wilson(47, N_PROMPTS as u64, Confidence::P95),
                 same_text: wilson(60, N_PROMPTS as u64, Confidence::P95),
                 draft_len_histogram,

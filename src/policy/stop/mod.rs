@@ -202,6 +202,14 @@ impl StopRule {
         }
     }
 
+    /// Whether the rule, or a member of it, carries what it learned from one prompt to the next.
+    pub fn remembers_prompts(&self) -> bool {
+        match self {
+            Self::Combined(combination) => combination.rules().iter().any(Self::remembers_prompts),
+            rule => rule.scope() == MemoryScope::Stream,
+        }
+    }
+
     /// Name of the rule as YAML spells it.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,10 +1,8 @@
 //! The tables of a report: the best of each decoder entry, then every trial.
 
 use crate::analysis::view::{Measures, SweepView, TrialView};
-use crate::report::number::{NOTHING, number, optional_interval, optional_number};
-use crate::stats::bootstrap::Bootstrap;
+use crate::report::number::{number, optional_interval, optional_number};
 use crate::stats::interval::Interval;
-use crate::stats::sample::Pairs;
 
 use super::escaped;
 
@@ -12,7 +10,7 @@ use super::escaped;
 const MOST_OPEN_ROWS: usize = 20;
 
 /// Baseline, best fixed k and the fastest trial of every decoder entry.
-pub fn best(view: &SweepView, bootstrap: &Bootstrap) -> String {
+pub fn best(view: &SweepView) -> String {
     let best_fixed = view.best_fixed();
     let mut chosen: Vec<(String, &TrialView)> = Vec::new();
     chosen.extend(view.baseline.iter().map(|one| ("baseline".to_owned(), one)));
@@ -41,22 +39,14 @@ pub fn best(view: &SweepView, bootstrap: &Bootstrap) -> String {
         let Some(measures) = trial.measures() else {
             continue;
         };
-        let is_baseline = view
-            .baseline
-            .as_ref()
-            .is_some_and(|baseline| std::ptr::eq(baseline, *trial));
-        let geometric = if is_baseline {
-            NOTHING.to_owned()
-        } else {
-            optional_interval(geometric_mean(view, measures, bootstrap), 2)
-        };
         lines.push(format!(
-            "| {} | {} | {} | {} | {} | {geometric} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
             escaped(role),
             escaped(&trial.label),
             output(trial),
             number(measures.tokens_per_second, 1),
             optional_interval(measures.speedup, 2),
+            optional_interval(measures.speedup_geometric, 2),
             optional_interval(measures.acceptance_rate, 3),
             number(measures.tokens_per_forward, 2),
             optional_interval(measures.exact_match, 2),
@@ -131,16 +121,6 @@ fn output(trial: &TrialView) -> &'static str {
     } else {
         "**lossy**"
     }
-}
-
-fn geometric_mean(
-    view: &SweepView,
-    measures: &Measures,
-    bootstrap: &Bootstrap,
-) -> Option<Interval> {
-    let baseline = view.baseline.as_ref()?.measures()?;
-    let pairs = Pairs::new(baseline.prompt_ns.clone(), measures.prompt_ns.clone()).ok()?;
-    bootstrap.geometric_mean_ratio(&pairs).ok()
 }
 
 fn intervals(view: &SweepView) -> String {
