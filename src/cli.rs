@@ -16,6 +16,10 @@ pub struct Cli {
 pub enum Verb {
     /// Run every point of a sweep file and write tables, figures and a report
     Sweep(SweepArgs),
+    /// Decode the prompts of a sweep once and note what every stopping rule would need
+    Trace(TraceArgs),
+    /// Answer a sweep from a trace instead of decoding
+    Replay(ReplayArgs),
     /// Decode one prompt and show what was drafted, accepted, corrected and filled
     Generate(GenerateArgs),
     /// Log-probability and entropies of every token of a text
@@ -30,26 +34,56 @@ pub enum Verb {
 
 #[derive(Debug, Args)]
 pub struct SweepArgs {
-    /// Sweep file, such as configs/gsm8k.yaml
-    pub config: PathBuf,
-    /// Override a key: --set workload.limit=10
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub overrides: Vec<String>,
+    #[command(flatten)]
+    pub sweep: PlanArgs,
     /// Print the trials and the estimated work, run nothing
     #[arg(long)]
     pub dry_run: bool,
     /// Folder for run folders
     #[arg(long, default_value = "results")]
     pub out: PathBuf,
+    /// Continue the newest unfinished run of this sweep, if there is one
+    #[arg(long)]
+    pub resume: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct TraceArgs {
+    #[command(flatten)]
+    pub sweep: PlanArgs,
+    /// Folder of the trace, which is made
+    #[arg(long, value_name = "FOLDER")]
+    pub to: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct ReplayArgs {
+    /// Folder of a trace
+    pub trace: PathBuf,
+    #[command(flatten)]
+    pub sweep: PlanArgs,
+    /// Folder for run folders
+    #[arg(long, default_value = "results")]
+    pub out: PathBuf,
+    /// Take times from this hardware profile, not from the sweep's models on this device
+    #[arg(long, value_name = "NAME|FILE")]
+    pub hardware: Option<String>,
+}
+
+/// A sweep file and what is changed of it.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// Sweep file, such as configs/gsm8k.yaml
+    pub config: PathBuf,
+    /// Override a key: --set workload.limit=10
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
     /// At most this many prompts
     #[arg(long)]
     pub limit: Option<usize>,
     /// cpu, cuda, cuda:N or wgpu
     #[arg(long)]
     pub device: Option<String>,
-    /// Continue the newest unfinished run of this sweep, if there is one
-    #[arg(long)]
-    pub resume: bool,
 }
 
 #[derive(Debug, Args)]

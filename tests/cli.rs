@@ -219,7 +219,7 @@ fn a_sweep_ends_with_its_folder_and_leaves_every_file_in_it() {
     let again = stdout(&run(&["sweep", resolved.to_str().unwrap(), "--dry-run"]));
     let planned = |text: &str| {
         text.lines()
-            .take_while(|line| !line.contains("points and"))
+            .take_while(|line| !line.contains(" points: "))
             .map(str::to_string)
             .collect::<Vec<_>>()
     };

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::view::{CostCurve, CostPoint};
-use crate::config::hardware::HardwareProfile;
+use crate::config::hardware::{DraftCharge, HardwareProfile};
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;
 use crate::stats::sample::Pairs;
+use crate::trace::cost::{Costs, ForwardCost, Line};
 
 /// Timings of one model at one context length; repeat i of every size was taken in the same pass.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,40 @@ impl ForwardTimes {
             })
             .collect();
         CostCurve { label, points }
+    }
+}
+
+/// A profile as a cost model takes it; the same seconds for every round.
+pub fn profile_costs(profile: &HardwareProfile) -> Costs {
+    let verify = &profile.t_verify;
+    let launch = Line {
+        fixed_seconds: profile.t_draft.fixed_seconds,
+        seconds_per_context_token: profile.t_draft.seconds_per_context_token,
+    };
+    let token = Line {
+        fixed_seconds: profile.t_draft.seconds_per_token,
+        ..Line::default()
+    };
+    let both = Line {
+        fixed_seconds: launch.fixed_seconds + token.fixed_seconds,
+        ..launch
+    };
+    let (per_forward, per_draft) = match profile.t_draft.charged_per {
+        DraftCharge::Forward => (both, Line::default()),
+        DraftCharge::Draft => (token, launch),
+    };
+    Costs {
+        // However many rows it is fed: the profile counts drafted tokens.
+        drafter: ForwardCost::new(vec![(1, per_forward)]),
+        verifier: ForwardCost::linear(
+            Line {
+                fixed_seconds: verify.fixed_seconds,
+                seconds_per_context_token: verify.seconds_per_context_token,
+            },
+            verify.seconds_per_token,
+        ),
+        draft: per_draft,
+        round_seconds: profile.overhead_seconds,
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod cost;
 mod fills;
+pub mod measured;
 pub mod summary;
 mod trial_row;
 pub mod view;

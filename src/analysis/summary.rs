@@ -1,8 +1,9 @@
 //! Every ratio that a report shows is derived here, from counts and durations.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::analysis::fills::fills;
+use crate::analysis::measured::{Baseline, Measured};
 use crate::analysis::trial_row::{axis_names, plain, record};
 use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
 use crate::config::decoder::DecoderSpec;
@@ -10,64 +11,84 @@ use crate::config::hardware::HardwareProfile;
 use crate::plan::{Trial, reads_entropy, select_reads_entropy};
 use crate::policy::stop::StopRule;
 use crate::record::journal::Entry;
-use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord, TrialRecord};
+use crate::record::schema::{GenerationRecord, Mode, TrialRecord};
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::{Confidence, Interval};
 use crate::stats::proportion::wilson;
-use crate::stats::sample::{Pairs, Sample};
-
-/// What was measured of one trial.
-#[derive(Debug)]
-pub(super) struct Measured<'a> {
-    /// Wall time of each prompt, the median of its repeats.
-    pub prompt_ns: Vec<f64>,
-    /// The first repeat of each prompt: counts do not change from repeat to repeat.
-    pub first: Vec<&'a GenerationRecord>,
-    pub rounds: Vec<&'a RoundRecord>,
-    pub slots: Vec<&'a PositionRecord>,
-    pub n_repeats: usize,
-}
+use crate::stats::sample::Pairs;
 
 /// The trials of a run as a report and a table see them, the baseline first.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Summary {
     pub views: Vec<TrialView>,
     pub records: Vec<TrialRecord>,
 }
 
-/// Summarises a run. A trial is compared with autoregressive decoding of the same batch size, on the
-/// prompts that both have finished; a trial with an error has no figures.
-pub fn summarise(
-    trials: &[Trial],
-    entries: &[Entry],
-    profile: Option<&HardwareProfile>,
-    bootstrap: &Bootstrap,
-) -> Summary {
-    let mut by_trial: HashMap<&str, Vec<&Entry>> = HashMap::new();
-    for entry in entries {
-        by_trial
-            .entry(entry.generation.trial_id.as_str())
-            .or_default()
-            .push(entry);
+/// Adds trial after trial to a [`Summary`]. A trial is compared with autoregressive decoding of the same
+/// batch size and of the same mode, on the prompts that both have; a trial with an error has no figures.
+#[derive(Debug)]
+pub struct Summariser<'b> {
+    summary: Summary,
+    baselines: HashMap<(usize, Mode), Baseline>,
+    axis_names: Vec<String>,
+    bootstrap: &'b Bootstrap,
+}
+
+impl<'b> Summariser<'b> {
+    /// For the trials of a plan.
+    pub fn new(trials: &[Trial], bootstrap: &'b Bootstrap) -> Self {
+        Self {
+            summary: Summary::default(),
+            baselines: HashMap::new(),
+            axis_names: axis_names(trials),
+            bootstrap,
+        }
     }
-    let axis_names = axis_names(trials);
-    let nothing = Vec::new();
-    let of = |trial: &Trial| by_trial.get(trial.id.as_str()).unwrap_or(&nothing);
-    let baselines: HashMap<usize, Measured<'_>> = trials
-        .iter()
-        .filter(|trial| matches!(trial.decoder, DecoderSpec::Autoregressive { .. }))
-        .filter_map(|trial| Some((trial.decoder.batch_size(), measured(of(trial)).ok()?)))
-        .collect();
-    let (mut views, mut records) = (Vec::new(), Vec::new());
-    for trial in trials {
-        let measured = measured(of(trial));
-        let baseline = baselines.get(&trial.decoder.batch_size());
+
+    /// Makes known what trials of this batch size and mode are compared with.
+    pub fn add_baseline(&mut self, batch_size: usize, mode: Mode, measured: &Measured<'_>) {
+        let baseline = Baseline::of(measured);
+        self.baselines.insert((batch_size, mode), baseline);
+    }
+
+    /// Adds a trial, after its baseline.
+    pub fn add(&mut self, trial: &Trial, mode: Mode, measured: &Result<Measured<'_>, String>) {
+        let view = self.add_beside(trial, mode, measured);
+        self.summary.views.push(view);
+    }
+
+    /// Adds a trial that ran here; a baseline is at once what the trials behind it are compared with.
+    pub fn add_live(&mut self, trial: &Trial, measured: &Result<Measured<'_>, String>) {
+        if let (DecoderSpec::Autoregressive { batch_size }, Ok(measured)) =
+            (&trial.decoder, measured)
+        {
+            self.add_baseline(*batch_size, Mode::Live, measured);
+        }
+        self.add(trial, Mode::Live, measured);
+    }
+
+    /// Adds a trial to the table alone and returns its view.
+    pub fn add_beside(
+        &mut self,
+        trial: &Trial,
+        mode: Mode,
+        measured: &Result<Measured<'_>, String>,
+    ) -> TrialView {
+        let baseline = self.baselines.get(&(trial.decoder.batch_size(), mode));
+        let is_baseline = kind(&trial.decoder) == TrialKind::Autoregressive;
         let result = measured
             .as_ref()
-            .map(|measured| measures(measured, baseline, profile, bootstrap))
+            .map(|measured| measures(measured, baseline, is_baseline, self.bootstrap))
             .map_err(Clone::clone);
-        records.push(record(trial, measured.as_ref().ok(), &result, &axis_names));
-        views.push(TrialView {
+        let record = record(
+            trial,
+            mode,
+            measured.as_ref().ok(),
+            &result,
+            &self.axis_names,
+        );
+        self.summary.records.push(record);
+        TrialView {
             label: trial.label.clone(),
             kind: kind(&trial.decoder),
             family: trial.family.clone(),
@@ -77,11 +98,47 @@ pub fn summarise(
                 .map(|(name, value)| (name.clone(), plain(value)))
                 .collect(),
             batch_size: trial.decoder.batch_size(),
+            mode,
             lossless: is_lossless(&trial.decoder),
             result,
-        });
+        }
     }
-    Summary { views, records }
+
+    /// The views so far.
+    pub fn views(&self) -> &[TrialView] {
+        &self.summary.views
+    }
+
+    pub fn finish(self) -> Summary {
+        self.summary
+    }
+}
+
+/// Summarises trials that all ran here.
+pub fn summarise(
+    trials: &[Trial],
+    entries: &[Entry],
+    profile: Option<&HardwareProfile>,
+    bootstrap: &Bootstrap,
+) -> Summary {
+    let by_trial = by_trial(entries);
+    let mut summariser = Summariser::new(trials, bootstrap);
+    for trial in trials {
+        let own = by_trial.get(trial.id.as_str());
+        let measured = Measured::live(own.map_or(&[], Vec::as_slice), profile);
+        summariser.add_live(trial, &measured);
+    }
+    summariser.finish()
+}
+
+/// The entries of each trial, by its id.
+pub fn by_trial(entries: &[Entry]) -> HashMap<&str, Vec<&Entry>> {
+    let mut by_trial: HashMap<&str, Vec<&Entry>> = HashMap::new();
+    for entry in entries {
+        let id = entry.generation.trial_id.as_str();
+        by_trial.entry(id).or_default().push(entry);
+    }
+    by_trial
 }
 
 /// Whether the text is provably the verifier's.
@@ -117,47 +174,6 @@ fn draft_rule(stop: &StopRule) -> DraftRule {
         rule if reads_entropy(rule) => DraftRule::Entropy,
         _reads_another_signal => DraftRule::OtherSignal,
     }
-}
-
-fn measured<'a>(entries: &[&'a Entry]) -> Result<Measured<'a>, String> {
-    if let Some(error) = entries
-        .iter()
-        .find_map(|entry| entry.generation.error.clone())
-    {
-        return Err(error);
-    }
-    let mut by_prompt: BTreeMap<usize, Vec<&Entry>> = BTreeMap::new();
-    for &entry in entries {
-        by_prompt
-            .entry(entry.generation.prompt)
-            .or_default()
-            .push(entry);
-    }
-    if by_prompt.is_empty() {
-        return Err("not run".to_string());
-    }
-    let mut measured = Measured {
-        prompt_ns: Vec::new(),
-        first: Vec::new(),
-        rounds: Vec::new(),
-        slots: Vec::new(),
-        n_repeats: by_prompt.values().map(Vec::len).max().unwrap_or(0),
-    };
-    for repeats in by_prompt.values() {
-        let times = repeats
-            .iter()
-            .map(|entry| entry.generation.wall_ns as f64)
-            .collect();
-        measured
-            .prompt_ns
-            .push(Sample::new(times).map_or(f64::NAN, |sample| sample.median()));
-        if let Some(first) = repeats.iter().min_by_key(|entry| entry.generation.repeat) {
-            measured.first.push(&first.generation);
-            measured.rounds.extend(&first.rounds);
-            measured.slots.extend(&first.positions);
-        }
-    }
-    Ok(measured)
 }
 
 pub(super) fn sum(rows: &[&GenerationRecord], field: impl Fn(&GenerationRecord) -> u64) -> u64 {
@@ -196,42 +212,36 @@ fn share(
 
 fn measures(
     own: &Measured<'_>,
-    baseline: Option<&Measured<'_>>,
-    profile: Option<&HardwareProfile>,
+    baseline: Option<&Baseline>,
+    is_baseline: bool,
     bootstrap: &Bootstrap,
 ) -> Measures {
-    let rows = own.first.as_slice();
+    let rows = own.rows.as_slice();
     let committed = sum(rows, |row| row.committed);
     let forwards = sum(rows, |row| row.verifier_forwards);
     let is_window = rows.iter().any(|row| row.agreed.is_some());
-    let texts: HashMap<usize, &str> = baseline
-        .map(|baseline| {
-            baseline
-                .first
-                .iter()
-                .map(|row| (row.prompt, row.text_hash.as_str()))
-                .collect()
-        })
-        .unwrap_or_default();
-    let is_baseline =
-        baseline.is_some_and(|baseline| std::ptr::eq(own.first[0], baseline.first[0]));
-    let pairs = baseline.and_then(|baseline| paired(own, baseline));
+    let pairs = baseline.and_then(|baseline| {
+        let (theirs, own) = baseline.paired_ns(own);
+        Pairs::new(theirs, own).ok()
+    });
+    let speedup = |pairs: &Pairs| {
+        let over_prompts = bootstrap.ratio_of_sums(pairs);
+        match own.calibration {
+            Some(calibration) => widened(over_prompts, &calibration),
+            None => over_prompts,
+        }
+    };
     Measures {
         speedup: if is_baseline {
             Some(Interval::exact(1.0))
         } else {
-            pairs.as_ref().map(|pairs| bootstrap.ratio_of_sums(pairs))
+            pairs.as_ref().map(speedup)
         },
         speedup_geometric: pairs
             .as_ref()
             .filter(|_| !is_baseline)
             .and_then(|pairs| bootstrap.geometric_mean_ratio(pairs).ok()),
-        speedup_projected: profile.zip(baseline).and_then(|(profile, baseline)| {
-            let finished: HashSet<usize> = rows.iter().map(|row| row.prompt).collect();
-            let own_seconds = projected_seconds(own, &finished, profile);
-            (own_seconds > 0.0)
-                .then(|| projected_seconds(baseline, &finished, profile) / own_seconds)
-        }),
+        speedup_projected: baseline.and_then(|baseline| baseline.projected_speedup(own)),
         tokens_per_second: committed as f64 / (own.prompt_ns.iter().sum::<f64>() / 1e9),
         acceptance_rate: if is_window {
             let known: Vec<&GenerationRecord> = rows
@@ -265,53 +275,45 @@ fn measures(
             .flatten(),
         fills: is_window.then(|| fills(&own.slots, bootstrap)).flatten(),
         exact_match: share(rows, |row| row.is_correct),
-        same_text: share(rows, |row| {
-            texts.get(&row.prompt).map(|text| *text == row.text_hash)
-        }),
-        draft_len_histogram: histogram(own),
+        same_text: share(rows, |row| baseline?.has_same_text(row)),
+        draft_len_histogram: own.draft_lens.clone(),
         prompt_ns: own.prompt_ns.clone(),
     }
 }
 
-/// Wall times of baseline and own on the prompts that both have.
-fn paired(own: &Measured<'_>, baseline: &Measured<'_>) -> Option<Pairs> {
-    let theirs: HashMap<usize, f64> = prompts(baseline).collect();
-    let (mut numerator, mut denominator) = (Vec::new(), Vec::new());
-    for (prompt, ns) in prompts(own) {
-        if let Some(&baseline_ns) = theirs.get(&prompt) {
-            numerator.push(baseline_ns);
-            denominator.push(ns);
-        }
+/// The interval with an independent relative error added: half widths on the log scale add up in
+/// squares.
+fn widened(interval: Interval, error: &Interval) -> Interval {
+    let joint = |own: f64, other: f64| own.ln().hypot(other.ln()).exp();
+    let (estimate, center) = (interval.estimate, error.estimate);
+    Interval {
+        low: estimate / joint(estimate / interval.low, center / error.low),
+        high: estimate * joint(interval.high / estimate, error.high / center),
+        ..interval
     }
-    Pairs::new(numerator, denominator).ok()
 }
 
-fn prompts<'a>(measured: &'a Measured<'_>) -> impl Iterator<Item = (usize, f64)> + 'a {
-    let rows = measured.first.iter().map(|row| row.prompt);
-    rows.zip(measured.prompt_ns.iter().copied())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Seconds that the decode rounds of `prompts` would take on the profile's machine; prefill not included.
-fn projected_seconds(
-    measured: &Measured<'_>,
-    prompts: &HashSet<usize>,
-    profile: &HardwareProfile,
-) -> f64 {
-    measured
-        .rounds
-        .iter()
-        .filter(|round| prompts.contains(&round.prompt))
-        .map(|round| profile.round_seconds(round.drafter_forwards, round.n_rows, round.context_len))
-        .sum()
-}
-
-fn histogram(measured: &Measured<'_>) -> Vec<u64> {
-    let mut counts = Vec::new();
-    for round in &measured.rounds {
-        if counts.len() <= round.draft_len {
-            counts.resize(round.draft_len + 1, 0);
-        }
-        counts[round.draft_len] += 1;
+    #[test]
+    fn an_error_of_the_calibration_adds_up_in_squares_of_logarithms() {
+        let interval = |low: f64, high: f64| Interval {
+            estimate: 2.0,
+            low: 2.0 / low,
+            high: 2.0 * high,
+            confidence: 0.95,
+        };
+        let (one, other) = (interval(1.3, 1.3), interval(1.4, 1.0));
+        let both = widened(one, &other);
+        let expected = (1.3f64.ln().powi(2) + 1.4f64.ln().powi(2)).sqrt().exp();
+        assert!((2.0 / both.low - expected).abs() < 1e-12);
+        assert!((both.high / 2.0 - 1.3).abs() < 1e-12);
+        assert_eq!(widened(one, &Interval::exact(1.7)), {
+            let same = widened(one, &Interval::exact(1.0));
+            assert!((same.low - one.low).abs() < 1e-12);
+            same
+        });
     }
-    counts
 }

@@ -1,10 +1,11 @@
 //! The row of a trial in `trials.parquet`.
 
-use crate::analysis::summary::{Measured, is_lossless, ratio, sum};
+use crate::analysis::measured::Measured;
+use crate::analysis::summary::{is_lossless, ratio, sum};
 use crate::analysis::view::Measures;
 use crate::config::decoder::DecoderSpec;
 use crate::plan::Trial;
-use crate::record::schema::TrialRecord;
+use crate::record::schema::{Mode, TrialRecord};
 
 /// Every axis of the sweep, in the order in which trials first have it.
 pub(super) fn axis_names(trials: &[Trial]) -> Vec<String> {
@@ -27,6 +28,7 @@ pub(super) fn plain(value: &serde_json::Value) -> String {
 
 pub(super) fn record(
     trial: &Trial,
+    mode: Mode,
     measured: Option<&Measured<'_>>,
     result: &Result<Measures, String>,
     axis_names: &[String],
@@ -52,7 +54,7 @@ pub(super) fn record(
         kind: kind.to_string(),
         config: serde_json::to_string(&trial.decoder).unwrap_or_default(),
         is_lossless: is_lossless(&trial.decoder),
-        mode: "live".to_string(),
+        mode: mode.name().to_string(),
         axes,
         error: result.as_ref().err().cloned(),
         ..TrialRecord::default()
@@ -64,7 +66,7 @@ pub(super) fn record(
 }
 
 fn fill(record: &mut TrialRecord, measured: &Measured<'_>, measures: &Measures) {
-    let rows = measured.first.as_slice();
+    let rows = measured.rows.as_slice();
     record.n_prompts = rows.len() as u64;
     record.n_repeats = measured.n_repeats as u64;
     record.drafted = measures.drafted;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::record::schema::Mode;
 use crate::stats::interval::Interval;
 
 /// One sweep, ready to be shown.
@@ -26,6 +27,8 @@ pub struct SweepView {
     pub trials: Vec<TrialView>,
     /// How the time of one forward grows with its number of tokens, per model or profile.
     pub cost_curves: Vec<CostCurve>,
+    /// Replay against live; none when nothing was replayed.
+    pub replay: Option<ReplayCheck>,
     /// Name of the hardware profile behind [`Measures::speedup_projected`].
     pub hardware_profile: Option<String>,
 }
@@ -42,6 +45,8 @@ pub struct TrialView {
     pub axes: Vec<(String, String)>,
     /// Prompts that are decoded at a time.
     pub batch_size: usize,
+    /// Whether the figures were measured or replayed.
+    pub mode: Mode,
     /// Whether the output distribution is provably the verifier's.
     pub lossless: bool,
     /// The numbers, or why there are none.
@@ -127,6 +132,33 @@ pub struct FillGroup {
     pub agreed: Option<Interval>,
     /// Share that the verifier would have chosen.
     pub verifier_agreed: Option<Interval>,
+}
+
+/// Trials that were replayed and ran live as well.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ReplayCheck {
+    /// Trials that were replayed, checked or not.
+    pub n_replayed: usize,
+    /// Generations compared round by round, and their rounds.
+    pub n_generations: usize,
+    pub n_rounds: usize,
+    /// Generations with a round that differs.
+    pub n_different: usize,
+    /// Of these, those whose verifier was near a tie somewhere in the text, so that rounding decides.
+    pub n_near_ties: usize,
+    pub trials: Vec<CheckedTrial>,
+    /// Median and maximum over the checked trials of |predicted / measured speedup − 1|.
+    pub median_error: Option<f64>,
+    pub largest_error: Option<f64>,
+    /// Spearman's correlation of predicted and measured speedups.
+    pub rank_correlation: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CheckedTrial {
+    pub label: String,
+    pub predicted: Interval,
+    pub measured: Interval,
 }
 
 /// How the time of one forward grows with the number of tokens fed.

@@ -1,5 +1,7 @@
 //! What ends the program early, and its exit code.
 
+use std::path::{Path, PathBuf};
+
 use crate::config::ConfigError;
 use crate::config::train::TrainSpecError;
 use crate::engine::session::EngineError;
@@ -8,7 +10,9 @@ use crate::model::lm::ModelError;
 use crate::model::loaded::LoadError;
 use crate::model::tokenizer::TokenizerMismatch;
 use crate::record::parquet::WriteError;
+use crate::record::trace_files::ReadError;
 use crate::report::render::FigureError;
+use crate::trace::replay::ReplayRefusal;
 use crate::train::trainer::TrainError;
 use crate::workload::WorkloadError;
 
@@ -34,6 +38,12 @@ pub enum Failure {
     #[error(transparent)]
     Write(#[from] WriteError),
     #[error(transparent)]
+    Trace(#[from] ReadError),
+    #[error(transparent)]
+    Replay(#[from] ReplayRefusal),
+    #[error("{}: {reason}", path.display())]
+    File { path: PathBuf, reason: String },
+    #[error(transparent)]
     Figure(#[from] FigureError),
     #[error(transparent)]
     Train(#[from] TrainError),
@@ -50,6 +60,14 @@ impl From<DeviceError> for Failure {
 }
 
 impl Failure {
+    /// A file that cannot be used, and why.
+    pub fn file(path: &Path, reason: &dyn std::fmt::Display) -> Self {
+        Self::File {
+            path: path.to_path_buf(),
+            reason: reason.to_string(),
+        }
+    }
+
     /// 2 when the command or a file that the user wrote is wrong, 130 when interrupted, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -62,6 +80,9 @@ impl Failure {
             | Self::Model(_)
             | Self::Write(_)
             | Self::Figure(_)
+            | Self::Trace(_)
+            | Self::Replay(_)
+            | Self::File { .. }
             | Self::Train(_)
             | Self::Other(_) => 1,
         }

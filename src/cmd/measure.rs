@@ -35,7 +35,8 @@ pub struct Settings {
 }
 
 impl Settings {
-    fn request<'a>(&'a self, prompt: &'a Prompt) -> Request<'a> {
+    /// What a decoder is asked to do with a prompt.
+    pub fn request<'a>(&'a self, prompt: &'a Prompt) -> Request<'a> {
         Request {
             prompt: &prompt.ids,
             max_new_tokens: self.max_new_tokens,

@@ -12,7 +12,7 @@ use crate::cmd::models::LoadedModels;
 use crate::config::SweepSpec;
 use crate::config::decoder::DecoderSpec;
 use crate::model::lm::TokenId;
-use crate::plan::{Plan, Trial};
+use crate::plan::Trial;
 use crate::policy::stop::StopState;
 use crate::record::journal::{Entry, Journal, keys};
 use crate::record::schema::GenerationRecord;
@@ -24,27 +24,20 @@ use crate::record::schema::GenerationRecord;
 /// When the journal cannot be written.
 pub fn measure_all(
     sweep: &SweepSpec,
-    plan: &Plan,
+    trials: &[Trial],
+    settings: &Settings,
     prompts: &[Prompt],
     models: &mut LoadedModels,
     journal: &mut Journal,
     entries: &mut Vec<Entry>,
 ) -> Result<bool, Failure> {
-    let settings = Settings {
-        max_new_tokens: sweep.workload.max_new_tokens,
-        sampling: sweep.sampling,
-        seed: sweep.seed,
-        stop_ids: models.stop_ids(),
-        stop_strings: stop_strings(sweep, models)?,
-        mask_id: models.mask_id(),
-    };
-    for trial in &plan.trials {
+    for trial in trials {
         if trial.decoder.batch_size() > 1 {
             models.open_batch(trial.decoder.batch_size());
         }
     }
     let done = keys(entries);
-    let n = sweep.timing.repeats * prompts.len() * plan.trials.len();
+    let n = sweep.timing.repeats * prompts.len() * trials.len();
     let bar = progress_bar(n, done.len());
     let stop = on_interrupt()?;
     let mut run =
@@ -52,10 +45,10 @@ pub fn measure_all(
             .decoder
             .batch_size()
         {
-            1 => vec![measure(trial, &block[0], repeat, &settings, models, memory)],
-            _ => measure_batch(trial, block, repeat, &settings, models),
+            1 => vec![measure(trial, &block[0], repeat, settings, models, memory)],
+            _ => measure_batch(trial, block, repeat, settings, models),
         };
-    for trial in &plan.trials {
+    for trial in trials {
         let starts = prompts.iter().cycle();
         let blocks = starts.filter_map(|prompt| block(trial, prompt, prompts));
         for block in blocks.take(sweep.timing.warmup.min(n - done.len())) {
@@ -72,8 +65,8 @@ pub fn measure_all(
         };
         let mut memories: HashMap<&str, Option<StopState>> = HashMap::new();
         for prompt in prompts {
-            let first = (repeat * prompts.len() + prompt.index) % plan.trials.len();
-            for trial in plan.trials[first..].iter().chain(&plan.trials[..first]) {
+            let first = (repeat * prompts.len() + prompt.index) % trials.len();
+            for trial in trials[first..].iter().chain(&trials[..first]) {
                 let Some(block) = block(trial, prompt, prompts) else {
                     continue;
                 };
@@ -121,6 +114,21 @@ fn learns(trial: &Trial) -> bool {
         | DecoderSpec::Window { .. }
         | DecoderSpec::WindowDraft { .. } => false,
     }
+}
+
+/// What is the same for every generation of a sweep.
+///
+/// # Errors
+/// When a stop string cannot be tokenized.
+pub fn settings(sweep: &SweepSpec, models: &LoadedModels) -> Result<Settings, Failure> {
+    Ok(Settings {
+        max_new_tokens: sweep.workload.max_new_tokens,
+        sampling: sweep.sampling,
+        seed: sweep.seed,
+        stop_ids: models.stop_ids(),
+        stop_strings: stop_strings(sweep, models)?,
+        mask_id: models.mask_id(),
+    })
 }
 
 /// Each text under `workload.stop` as tokens.

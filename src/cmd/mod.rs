@@ -10,11 +10,17 @@ pub mod interrupt;
 pub mod measure;
 pub mod measure_all;
 pub mod models;
+pub mod predict;
+pub mod replay;
+pub mod replay_check;
+pub mod replay_sweep;
+pub mod replayable;
 pub mod rows;
 pub mod run_folder;
 pub mod score;
 pub mod sweep;
 pub mod sweep_view;
+pub mod trace;
 pub mod train;
 
 use crate::cli::Verb;
@@ -27,6 +33,8 @@ pub use failure::Failure;
 pub fn run(verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Sweep(args) => sweep::run(&args),
+        Verb::Trace(args) => trace::run(&args),
+        Verb::Replay(args) => replay::run(&args),
         Verb::Generate(args) => generate::run(&args),
         Verb::Score(args) => score::run(&args),
         Verb::Train(args) => train::run(&args),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cmd::Failure;
-use crate::engine::session::{BatchedModels, Models};
+use crate::engine::session::{BatchedModels, EngineError, Models};
 use crate::model::batched_lm::BatchedLm;
 use crate::model::lm::{BatchedLanguageModel, LanguageModel, TokenId};
 use crate::model::loaded::{LoadedModel, Placement};
@@ -98,6 +98,17 @@ impl LoadedModels {
     pub fn mask_id(&self) -> Option<TokenId> {
         let window = self.window.as_ref().and_then(|model| model.mask_id);
         window.or_else(|| self.all().find_map(|(_, model)| model.mask_id))
+    }
+
+    /// Drafter and verifier.
+    ///
+    /// # Errors
+    /// When one of them is not loaded.
+    pub fn pair(&mut self) -> Result<(&mut LoadedModel, &mut LoadedModel), EngineError> {
+        let missing = |role| EngineError::MissingModel { role };
+        let drafter = self.drafter.as_mut().ok_or(missing("drafter"))?;
+        let verifier = self.verifier.as_mut().ok_or(missing("verifier"))?;
+        Ok((drafter, verifier))
     }
 
     /// Gives the pair caches for `batch_size` prompts at a time, beside those that it has. The weights

@@ -17,6 +17,22 @@ pub(super) fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
+pub(super) fn finish_name(finish: Finish) -> &'static str {
+    match finish {
+        Finish::StopToken => "stop_token",
+        Finish::StopString => "stop_string",
+        Finish::Budget => "budget",
+    }
+}
+
+pub(super) fn stop_name(stop: DraftStop) -> &'static str {
+    match stop {
+        DraftStop::MaxDraftLen => "max_draft_len",
+        DraftStop::Rule => "rule",
+        DraftStop::Eos => "eos",
+    }
+}
+
 pub(super) fn fill(
     entry: &mut Entry,
     prompt: &Prompt,
@@ -42,12 +58,7 @@ pub(super) fn fill(
     row.drafter_token_instances = counts.drafter_token_instances;
     row.token_instances = counts.token_instances;
     row.forced_mask_commits = counts.forced_mask_commits;
-    row.finished_by = match generation.finished_by {
-        Finish::StopToken => "stop_token",
-        Finish::StopString => "stop_string",
-        Finish::Budget => "budget",
-    }
-    .to_string();
+    row.finished_by = finish_name(generation.finished_by).to_string();
     row.text = models.tokenizer().decode(&generation.ids);
     row.text_hash = hash(&generation.ids);
     row.is_correct = prompt
@@ -81,12 +92,7 @@ pub(super) fn add_rounds(entry: &mut Entry, generation: &Generation, agreement: 
             filled: n_filled(round),
             drafter_forwards: round.drafter_forwards,
             n_rows: n_rows(round),
-            stopped_by: match round.stopped_by {
-                DraftStop::MaxDraftLen => "max_draft_len",
-                DraftStop::Rule => "rule",
-                DraftStop::Eos => "eos",
-            }
-            .to_string(),
+            stopped_by: stop_name(round.stopped_by).to_string(),
             wall_ns: ns(round.durations.wall),
             draft_ns: ns(round.durations.draft),
             verify_ns: ns(round.durations.verify),

@@ -11,8 +11,9 @@ use crate::record::folder::{create, write_whole};
 use crate::record::journal::Entry;
 use crate::record::manifest::{Manifest, Status};
 use crate::record::parquet::{
-    WriteError, write_generations, write_positions, write_rounds, write_trials,
+    TableFile, WriteError, generations_file, positions_file, rounds_file, write_trials,
 };
+use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord};
 use crate::report::{figures, markdown};
 use crate::stats::bootstrap::Bootstrap;
 
@@ -86,25 +87,27 @@ impl RunFolder {
         write_whole(&place, &text)
     }
 
+    /// The tables of rows, which grow beside their places.
+    ///
+    /// # Errors
+    /// When a file cannot be created.
+    pub fn tables(&self) -> Result<Tables, WriteError> {
+        Ok(Tables {
+            generations: generations_file(&self.path.join("generations.parquet"))?,
+            rounds: rounds_file(&self.path.join("rounds.parquet"))?,
+            positions: positions_file(&self.path.join("positions.parquet"))?,
+        })
+    }
+
+    /// Finishes the tables of rows and writes that of the trials.
+    ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn write_tables(&self, summary: &Summary, entries: &[Entry]) -> Result<(), WriteError> {
-        let generations: Vec<_> = entries
-            .iter()
-            .map(|entry| entry.generation.clone())
-            .collect();
-        let rounds: Vec<_> = entries
-            .iter()
-            .flat_map(|entry| entry.rounds.clone())
-            .collect();
-        let positions: Vec<_> = entries
-            .iter()
-            .flat_map(|entry| entry.positions.clone())
-            .collect();
-        write_trials(&self.path.join("trials.parquet"), &summary.records)?;
-        write_generations(&self.path.join("generations.parquet"), &generations)?;
-        write_rounds(&self.path.join("rounds.parquet"), &rounds)?;
-        write_positions(&self.path.join("positions.parquet"), &positions)
+    pub fn finish_tables(&self, tables: Tables, summary: &Summary) -> Result<(), WriteError> {
+        tables.generations.finish()?;
+        tables.rounds.finish()?;
+        tables.positions.finish()?;
+        write_trials(&self.path.join("trials.parquet"), &summary.records)
     }
 
     /// Figures and `report.md`.
@@ -117,6 +120,34 @@ impl RunFolder {
         let figures = figures::draw_all(view, &folder)?;
         let text = markdown::report(view, &figures, "figures", bootstrap);
         Ok(write_whole(&self.path.join("report.md"), text.as_bytes())?)
+    }
+}
+
+/// Tables with a row per generation, round and slot.
+pub struct Tables {
+    generations: TableFile<GenerationRecord>,
+    rounds: TableFile<RoundRecord>,
+    positions: TableFile<PositionRecord>,
+}
+
+impl Tables {
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn add_entries(&mut self, entries: &[Entry]) -> Result<(), WriteError> {
+        for entry in entries {
+            self.generations.extend([entry.generation.clone()])?;
+            self.rounds.extend(entry.rounds.iter().cloned())?;
+            self.positions.extend(entry.positions.iter().cloned())?;
+        }
+        Ok(())
+    }
+
+    /// Generations without rounds.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn add_rows(&mut self, rows: Vec<GenerationRecord>) -> Result<(), WriteError> {
+        self.generations.extend(rows)
     }
 }
 

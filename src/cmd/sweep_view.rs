@@ -77,6 +77,7 @@ pub fn view(
         ),
         provenance,
         n_prompts: manifest.n_prompts,
+        replay: None,
         repeats: sweep.timing.repeats,
         baseline,
         trials: views.collect(),

@@ -225,6 +225,7 @@ impl Values<'_> {
                 max_draft_len: self.max_draft_len,
                 entropy: self.entropy_type.rule,
                 accept: AcceptRule::default(),
+                batch_size: 1,
             },
             axes: self.axes(),
         }

@@ -10,6 +10,7 @@ use super::error::{ConfigError, Fault};
 use super::hardware::HardwareProfile;
 use super::models::{Dtype, ModelsSpec, Role};
 use super::param_grid::ParamGrid;
+use super::replay::{ReplaySpec, SweepMode};
 use super::workload::{TimingSpec, WorkloadSpec};
 use crate::model::device::DeviceSpec;
 use crate::policy::sample::Sampling;
@@ -37,6 +38,10 @@ pub struct SweepSpec {
     /// The flat form of a grid; its points follow those of `decoders`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub param_grid: Option<ParamGrid>,
+    #[serde(default)]
+    pub mode: SweepMode,
+    #[serde(default)]
+    pub replay: ReplaySpec,
     #[serde(default)]
     pub timing: TimingSpec,
     /// Name or path of a profile for projected times, see [`HardwareProfile`].

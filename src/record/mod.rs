@@ -5,3 +5,4 @@ pub mod journal;
 pub mod manifest;
 pub mod parquet;
 pub mod schema;
+pub mod trace_files;

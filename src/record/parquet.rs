@@ -4,9 +4,9 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::{Column, DataFrame};
-use polars_io::parquet::write::ParquetWriter;
+use polars_io::parquet::write::{BatchedWriter, ParquetWriter};
 
-use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord, TrialRecord};
+use crate::record::schema::{GenerationRecord, Mode, PositionRecord, RoundRecord, TrialRecord};
 
 /// A table that could not be written, with its path.
 #[derive(Debug, thiserror::Error)]
@@ -39,15 +39,85 @@ fn text(value: &str) -> String {
     value.to_string()
 }
 
+fn name(value: &Mode) -> String {
+    value.name().to_string()
+}
+
 fn index(value: &usize) -> u64 {
     *value as u64
 }
 
+/// A file that grows by rows; it appears in its place when it is finished.
+pub struct TableFile<R> {
+    path: PathBuf,
+    temporary: PathBuf,
+    writer: BatchedWriter<File>,
+    columns: fn(&[R]) -> Vec<Column>,
+    waiting: Vec<R>,
+}
+
+/// Rows that are written at a time.
+const ROW_GROUP: usize = 50_000;
+
+impl<R> TableFile<R> {
+    fn create(path: &Path, columns: fn(&[R]) -> Vec<Column>) -> Result<Self, WriteError> {
+        let temporary = path.with_extension("parquet.tmp");
+        let fail = |error: &dyn std::fmt::Display| WriteError::new(path, error);
+        let empty = DataFrame::new(0, columns(&[])).map_err(|error| fail(&error))?;
+        let file = File::create(&temporary).map_err(|error| fail(&error))?;
+        let writer = ParquetWriter::new(file)
+            .batched(empty.schema())
+            .map_err(|error| fail(&error))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            temporary,
+            writer,
+            columns,
+            waiting: Vec::new(),
+        })
+    }
+
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn extend(&mut self, rows: impl IntoIterator<Item = R>) -> Result<(), WriteError> {
+        for row in rows {
+            self.waiting.push(row);
+            if self.waiting.len() == ROW_GROUP {
+                self.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), WriteError> {
+        let columns = (self.columns)(&self.waiting);
+        let written = DataFrame::new(self.waiting.len(), columns)
+            .and_then(|frame| self.writer.write_batch(&frame));
+        self.waiting.clear();
+        written.map_err(|error| WriteError::new(&self.path, error))
+    }
+
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn finish(mut self) -> Result<(), WriteError> {
+        if !self.waiting.is_empty() {
+            self.flush()?;
+        }
+        let fail = |error: &dyn std::fmt::Display| WriteError::new(&self.path, error);
+        self.writer.finish().map_err(|error| fail(&error))?;
+        File::open(&self.temporary)
+            .and_then(|file| file.sync_all())
+            .map_err(|error| fail(&error))?;
+        std::fs::rename(&self.temporary, &self.path).map_err(|error| fail(&error))
+    }
+}
+
 /// # Errors
-/// When the file cannot be written.
-pub fn write_generations(path: &Path, rows: &[GenerationRecord]) -> Result<(), WriteError> {
-    let columns = columns!(rows,
-        trial_id: text, prompt: index, item_id: text, category: text, repeat: index,
+/// When the file cannot be created.
+pub fn generations_file(path: &Path) -> Result<TableFile<GenerationRecord>, WriteError> {
+    TableFile::create(path, |rows| {
+        columns!(rows,
+        trial_id: text, mode: name, prompt: index, item_id: text, category: text, repeat: index,
         prompt_len: index, wall_ns: u64::clone, latency_ns: u64::clone, prefill_ns: u64::clone,
         draft_ns: u64::clone, verify_ns: u64::clone, policy_ns: u64::clone, rounds: u64::clone, drafted: u64::clone,
         tested: u64::clone, accepted: u64::clone, committed: u64::clone, filled: u64::clone,
@@ -56,31 +126,33 @@ pub fn write_generations(path: &Path, rows: &[GenerationRecord]) -> Result<(), W
         forced_mask_commits: u64::clone, agreed: Option::clone, verifier_agreed: Option::clone,
         finished_by: text,
         is_correct: Option::clone, text_hash: text, text: text, error: Option::clone,
-    );
-    write(path, columns)
+        )
+    })
 }
 
 /// # Errors
-/// When the file cannot be written.
-pub fn write_rounds(path: &Path, rows: &[RoundRecord]) -> Result<(), WriteError> {
-    let columns = columns!(rows,
+/// When the file cannot be created.
+pub fn rounds_file(path: &Path) -> Result<TableFile<RoundRecord>, WriteError> {
+    TableFile::create(path, |rows| {
+        columns!(rows,
         trial_id: text, prompt: index, round: index, context_len: index, draft_len: index,
         tested: index, accepted: index, committed: index, filled: index,
         drafter_forwards: index, n_rows: index, stopped_by: text, wall_ns: u64::clone,
         draft_ns: u64::clone, verify_ns: u64::clone, policy_ns: u64::clone,
-    );
-    write(path, columns)
+        )
+    })
 }
 
 /// # Errors
-/// When the file cannot be written.
-pub fn write_positions(path: &Path, rows: &[PositionRecord]) -> Result<(), WriteError> {
-    let columns = columns!(rows,
+/// When the file cannot be created.
+pub fn positions_file(path: &Path) -> Result<TableFile<PositionRecord>, WriteError> {
+    TableFile::create(path, |rows| {
+        columns!(rows,
         trial_id: text, prompt: index, round: index, slot: index, position: u32::clone,
         distance: u32::clone, token: u32::clone, entropy_nats: f64::clone, adjusted_nats: f64::clone, top1: f64::clone,
         margin: f64::clone, outcome: text, agrees: Option::clone, verifier_agrees: Option::clone,
-    );
-    write(path, columns)
+        )
+    })
 }
 
 /// Axes become columns of their own, under their path in the sweep file.
@@ -117,7 +189,7 @@ pub fn write_trials(path: &Path, rows: &[TrialRecord]) -> Result<(), WriteError>
     write(path, columns)
 }
 
-fn write(path: &Path, columns: Vec<Column>) -> Result<(), WriteError> {
+pub(super) fn write(path: &Path, columns: Vec<Column>) -> Result<(), WriteError> {
     let temporary = path.with_extension("parquet.tmp");
     let height = columns.first().map_or(0, Column::len);
     let result = DataFrame::new(height, columns)

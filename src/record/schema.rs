@@ -2,10 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Where the figures of a generation come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It was decoded here; its times were measured.
+    #[default]
+    Live,
+    /// Its rounds were read off a trace; its times are predictions of a cost model.
+    Replay,
+}
+
+impl Mode {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Replay => "replay",
+        }
+    }
+}
+
 /// One prompt decoded once by one trial.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct GenerationRecord {
     pub trial_id: String,
+    #[serde(default)]
+    pub mode: Mode,
     /// Index of the prompt in the workload.
     pub prompt: usize,
     pub item_id: String,
@@ -105,7 +127,7 @@ pub struct TrialRecord {
     /// The resolved decoder as JSON.
     pub config: String,
     pub is_lossless: bool,
-    /// `live`: decoded here, not replayed.
+    /// `live` or `replay`, see [`Mode`].
     pub mode: String,
     /// Values of the swept axes, as JSON scalars; none where the trial does not read the axis.
     pub axes: Vec<(String, Option<String>)>,

@@ -8,6 +8,7 @@ use crate::stats::bootstrap::{Bootstrap, Method};
 
 mod caveats;
 mod fills;
+mod replay;
 mod trials;
 
 /// The report of a sweep in GitHub's Markdown. `figures` are linked relative to the folder
@@ -23,6 +24,7 @@ pub fn report(
         how_it_was_made(view),
         verdict(view, bootstrap),
         trials::best(view),
+        replay::section(view),
         figure_links(figures, figures_folder),
         caveats::section(view),
         fills::section(view),

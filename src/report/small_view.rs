@@ -1,6 +1,7 @@
 //! Small made-up views for the unit tests of this folder.
 
 use crate::analysis::view::{DraftRule, Measures, SweepView, TrialKind, TrialView};
+use crate::record::schema::Mode;
 use crate::stats::interval::Interval;
 
 /// A lossless speculative trial that is alone in its family.
@@ -11,6 +12,7 @@ pub fn trial(label: &str, rule: DraftRule, speedup: f64, prompt_ns: Vec<f64>) ->
         family: label.to_owned(),
         axes: vec![],
         batch_size: 1,
+        mode: Mode::Live,
         lossless: true,
         result: Ok(Measures {
             speedup: Some(Interval {

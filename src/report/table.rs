@@ -1,6 +1,6 @@
 //! The table that a sweep prints in the terminal when it ends.
 
-use crate::analysis::view::{DraftRule, SweepView, TrialKind, TrialView};
+use crate::analysis::view::{DraftRule, ReplayCheck, SweepView, TrialKind, TrialView};
 use crate::report::number::{
     NOTHING, number, optional_interval, optional_number, printable, shortened,
 };
@@ -188,6 +188,9 @@ fn notes(view: &SweepView, rows: &[Row]) -> Vec<String> {
     if rows.iter().any(|row| row.is_lossy) {
         notes.push("~ is lossy: the text may differ from the verifier's.".to_owned());
     }
+    if let Some(check) = &view.replay {
+        notes.extend(replayed(check));
+    }
     let mut failures = view
         .trials
         .iter()
@@ -202,6 +205,24 @@ fn notes(view: &SweepView, rows: &[Row]) -> Vec<String> {
         notes.push(one_line(&note));
     }
     notes
+}
+
+/// How many trials were replayed, and what checking some of them live gave.
+fn replayed(check: &ReplayCheck) -> Vec<String> {
+    let percent = |share: f64| (share * 1000.0).round() / 10.0;
+    let mut lines = vec![one_line(&format!(
+        "{} trials are replayed: exact counts, predicted times. Checked live: {} rounds, {} of {} generations differ.",
+        check.n_replayed, check.n_rounds, check.n_different, check.n_generations
+    ))];
+    if let (Some(median), Some(largest)) = (check.median_error, check.largest_error) {
+        lines.push(one_line(&format!(
+            "Predicted against measured speedup: median error {} %, largest {} %, rank correlation {}.",
+            percent(median),
+            percent(largest),
+            optional_number(check.rank_correlation, 3),
+        )));
+    }
+    lines
 }
 
 fn verdict(view: &SweepView, bootstrap: &Bootstrap, paint: Paint) -> Vec<String> {

@@ -18,6 +18,7 @@
 
 pub mod bootstrap;
 pub mod bounds;
+pub mod correlation;
 pub mod interval;
 pub mod proportion;
 pub mod sample;

@@ -5,6 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use wedlm_bench::analysis::view::{
     CostCurve, CostPoint, DraftRule, Measures, SweepView, TrialKind, TrialView,
 };
+use wedlm_bench::record::schema::Mode;
 use wedlm_bench::stats::bootstrap::Bootstrap;
 use wedlm_bench::stats::interval::{Confidence, Interval};
 use wedlm_bench::stats::proportion::wilson;
@@ -253,6 +254,7 @@ impl Maker {
                 .map(|(path, value)| ((*path).to_owned(), value.clone()))
                 .collect(),
             batch_size: 1,
+            mode: Mode::Live,
             lossless: true,
             result: Ok(Measures {
                 speedup: Some(bootstrap().ratio_of_sums(&pairs)),

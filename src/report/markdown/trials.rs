@@ -1,8 +1,8 @@
 //! The tables of a report: the best of each decoder entry, then every trial.
 
 use crate::analysis::view::{Measures, SweepView, TrialView};
+use crate::record::schema::Mode;
 use crate::report::number::{number, optional_interval, optional_number};
-use crate::stats::interval::Interval;
 
 use super::escaped;
 
@@ -116,10 +116,10 @@ fn row(trial: &TrialView, measures: &Measures) -> String {
 }
 
 fn output(trial: &TrialView) -> &'static str {
-    if trial.lossless {
-        "lossless"
-    } else {
-        "**lossy**"
+    match (trial.lossless, trial.mode) {
+        (true, Mode::Live) => "lossless",
+        (true, Mode::Replay) => "lossless, replayed",
+        (false, Mode::Live | Mode::Replay) => "**lossy**",
     }
 }
 

@@ -1,0 +1,119 @@
+//! `replay`: answer a sweep from a trace, with times of this device or of another one.
+
+use std::io::IsTerminal;
+
+use crate::analysis::cost::profile_costs;
+use crate::cli::ReplayArgs;
+use crate::cmd::Failure;
+use crate::cmd::replay_sweep::{Recorded, Replayed, calibration};
+use crate::cmd::replayable::Split;
+use crate::cmd::run_folder::{RunFolder, config_hash};
+use crate::cmd::sweep::{manifest, model_names, open, overrides};
+use crate::cmd::sweep_view::view;
+use crate::config::hardware::HardwareProfile;
+use crate::config::replay::SweepMode;
+use crate::config::{SweepSpec, load_sweep};
+use crate::plan::{Plan, plan};
+use crate::record::folder::now;
+use crate::record::manifest::{Manifest, Status};
+use crate::record::trace_files::read_trace;
+use crate::report::table;
+use crate::stats::bootstrap::Bootstrap;
+use crate::trace::Trace;
+use crate::trace::cost::CostModel;
+
+pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
+    let mut overrides = overrides(&args.sweep);
+    overrides.extend(
+        args.hardware
+            .as_ref()
+            .map(|name| format!("hardware={name}")),
+    );
+    let sweep = load_sweep(&args.sweep.config, &overrides)?;
+    let plan = plan(&sweep)?;
+    let trace = read_trace(&args.trace)?;
+    let mut split = Split::new(&plan, SweepMode::Replay, Some(trace.header()));
+    split.live.clear();
+    if split.replayed.is_empty() {
+        let reason = split.refused.first().map(|(_, reason)| reason.as_str());
+        return Err(Failure::Usage(format!(
+            "{}: the trace tells none of its decoders; the first: {}",
+            sweep.file,
+            reason.unwrap_or("there is none")
+        )));
+    }
+    let yaml = sweep.to_yaml()?;
+    let profile = sweep
+        .hardware_profile()?
+        .filter(|_| args.hardware.is_some());
+    let (costs, mut manifest) = match &profile {
+        Some(profile) => {
+            let costs = CostModel::given(profile_costs(profile));
+            (
+                costs,
+                manifest(
+                    &sweep,
+                    &plan,
+                    None,
+                    trace.prompts().len(),
+                    0,
+                    config_hash(&yaml),
+                ),
+            )
+        }
+        None => timed_here(&sweep, &plan, &trace, config_hash(&yaml))?,
+    };
+    let recorded = Recorded { trace, costs };
+    let replayed = Replayed {
+        sweep: &sweep,
+        split: &split,
+        checked: &[],
+        recorded: &recorded,
+        prompts: &[],
+        entries: &[],
+        profile: None,
+    };
+    let folder = RunFolder::start(&args.out, &sweep.name, &yaml)?;
+    let bootstrap = Bootstrap::default();
+    let mut tables = folder.tables()?;
+    let (summary, check) = replayed.summarise(&plan.trials, &mut tables, &bootstrap)?;
+    folder.finish_tables(tables, &summary)?;
+    manifest.status = Status::Finished;
+    manifest.finished = Some(now());
+    folder.write_manifest(&manifest)?;
+    let mut view = view(&sweep, &manifest, summary, &[], &bootstrap)?;
+    view.replay = Some(check);
+    if let Some(HardwareProfile { name, .. }) = &profile {
+        view.device = format!("times predicted for {name}");
+        view.hardware_profile = None;
+    }
+    folder.write_report(&view, &bootstrap)?;
+    println!(
+        "{}",
+        table::terminal(&view, &bootstrap, std::io::stdout().is_terminal())
+    );
+    println!("{}", folder.path.display());
+    Ok(())
+}
+
+/// Costs of the sweep's own models on this device.
+fn timed_here(
+    sweep: &SweepSpec,
+    plan: &Plan,
+    trace: &Trace,
+    config_hash: String,
+) -> Result<(CostModel, Manifest), Failure> {
+    let (mut models, prompts) = open(sweep, &model_names(sweep, plan), plan)?;
+    let threads = rayon::current_num_threads();
+    let manifest = manifest(
+        sweep,
+        plan,
+        Some(&models),
+        trace.prompts().len(),
+        threads,
+        config_hash,
+    );
+    let samples = calibration(trace, &prompts, &mut models)?;
+    let costs = CostModel::fit(&samples).map_err(|error| Failure::Other(error.to_string()))?;
+    Ok((costs, manifest))
+}

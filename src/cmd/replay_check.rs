@@ -1,0 +1,146 @@
+//! Replay against live: do the rounds agree, and how far off are the predicted times?
+
+use std::collections::HashMap;
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::analysis::view::{CheckedTrial, ReplayCheck, TrialView};
+use crate::cmd::rows::stop_name;
+use crate::engine::speculative::SpeculativeRule;
+use crate::engine::step::Generation;
+use crate::plan::Trial;
+use crate::record::journal::Entry;
+use crate::stats::correlation::spearman;
+use crate::stats::sample::Sample;
+use crate::trace::Trace;
+use crate::trace::replay::{Replay, ReplayRefusal};
+
+/// A lead of the verifier's token below this many logits is a tie: rounding may turn it.
+const TIE: f64 = 1e-3;
+
+/// Which of the trials, given by speedup and acceptance, run live as well: from the frontier (no other
+/// trial has both larger) the fastest ones, up to half of `n`, and others at random. Ascending.
+pub fn chosen(glances: &[(f64, f64)], n: usize, seed: u64) -> Vec<usize> {
+    let mut by_speed: Vec<usize> = (0..glances.len()).collect();
+    by_speed.sort_by(|&a, &b| glances[b].0.total_cmp(&glances[a].0).then(a.cmp(&b)));
+    let mut best_acceptance = f64::NEG_INFINITY;
+    let mut chosen: Vec<usize> = by_speed
+        .iter()
+        .copied()
+        .filter(|&index| {
+            let is_on_frontier = glances[index].1 > best_acceptance;
+            best_acceptance = best_acceptance.max(glances[index].1);
+            is_on_frontier
+        })
+        .take(n.div_ceil(2))
+        .collect();
+    let mut rest: Vec<usize> = by_speed
+        .into_iter()
+        .filter(|index| !chosen.contains(index))
+        .collect();
+    rest.sort_unstable();
+    rest.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    rest.truncate(n.saturating_sub(chosen.len()));
+    chosen.extend(rest);
+    chosen.sort_unstable();
+    chosen
+}
+
+/// Compares the rounds of trials that ran live with their replay.
+///
+/// # Errors
+/// When the trace does not determine one of the rules.
+pub fn compare(
+    trace: &Trace,
+    checked: &[(Trial, SpeculativeRule)],
+    entries: &[Entry],
+    n_replayed: usize,
+) -> Result<ReplayCheck, ReplayRefusal> {
+    let mut live: HashMap<(&str, usize), &Entry> = HashMap::new();
+    for entry in entries.iter().filter(|entry| entry.generation.repeat == 0) {
+        let row = &entry.generation;
+        live.insert((row.trial_id.as_str(), row.prompt), entry);
+    }
+    let mut check = ReplayCheck {
+        n_replayed,
+        ..ReplayCheck::default()
+    };
+    for (trial, rule) in checked {
+        let generations = Replay::new(trace, rule)?.generations();
+        for (index, replayed) in generations.iter().enumerate() {
+            let prompt = trace.prompts()[index].id;
+            let Some(live) = live.get(&(trial.id.as_str(), prompt)) else {
+                continue;
+            };
+            check.n_generations += 1;
+            check.n_rounds += live.rounds.len();
+            if !agree(live, replayed) {
+                check.n_different += 1;
+                check.n_near_ties += usize::from(trace.has_near_tie(index, TIE));
+            }
+        }
+    }
+    Ok(check)
+}
+
+fn agree(live: &Entry, replayed: &Generation) -> bool {
+    live.rounds.len() == replayed.rounds.len()
+        && live
+            .rounds
+            .iter()
+            .zip(&replayed.rounds)
+            .all(|(live, replayed)| {
+                live.context_len == replayed.context_len
+                    && live.draft_len == replayed.draft.len()
+                    && live.accepted == replayed.accepted
+                    && live.tested == replayed.tested
+                    && live.committed == replayed.committed.len()
+                    && live.drafter_forwards == replayed.drafter_forwards
+                    && live.stopped_by == stop_name(replayed.stopped_by)
+            })
+}
+
+/// Adds what was predicted and measured of each checked trial, in the same order.
+pub fn add_times(check: &mut ReplayCheck, predicted: &[&TrialView], measured: &[TrialView]) {
+    let pairs = predicted.iter().zip(measured);
+    check.trials = pairs
+        .filter_map(|(predicted, measured)| {
+            Some(CheckedTrial {
+                label: measured.label.clone(),
+                predicted: predicted.speedup()?,
+                measured: measured.speedup()?,
+            })
+        })
+        .collect();
+    let column =
+        |of: fn(&CheckedTrial) -> f64| Sample::new(check.trials.iter().map(of).collect()).ok();
+    let errors = column(|trial| (trial.predicted.estimate / trial.measured.estimate - 1.0).abs());
+    let (one, other) = (
+        column(|trial| trial.predicted.estimate),
+        column(|trial| trial.measured.estimate),
+    );
+    check.rank_correlation = one
+        .zip(other)
+        .and_then(|(one, other)| spearman(&one, &other));
+    check.median_error = errors.as_ref().map(Sample::median);
+    check.largest_error = errors.map(|errors| errors.quantile(1.0));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_frontier_comes_first_and_the_rest_by_lot() {
+        // Speedup falls, acceptance of 0, 2 and 4 rises: these are the frontier.
+        let glances = [(2.0, 0.5), (1.9, 0.4), (1.8, 0.7), (1.7, 0.6), (1.6, 0.9)];
+        assert_eq!(chosen(&glances, 4, 1)[..1], [0]);
+        let four = chosen(&glances, 4, 1);
+        assert!(four.contains(&0) && four.contains(&2) && four.len() == 4);
+        assert_eq!(chosen(&glances, 9, 1), [0, 1, 2, 3, 4]);
+        assert_eq!(chosen(&glances, 1, 1), [0]);
+        assert!(chosen(&glances, 0, 1).is_empty());
+    }
+}

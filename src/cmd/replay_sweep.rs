@@ -1,0 +1,275 @@
+//! The part of a sweep that is read off a trace: record once, replay every rule, check some of them live.
+
+use std::path::Path;
+
+use crate::analysis::cost::profile_costs;
+use crate::analysis::measured::Measured;
+use crate::analysis::summary::{Summariser, Summary, by_trial};
+use crate::analysis::view::{ReplayCheck, TrialView};
+use crate::cmd::Failure;
+use crate::cmd::calibrate::round_times;
+use crate::cmd::measure::{Prompt, Settings};
+use crate::cmd::models::LoadedModels;
+use crate::cmd::predict::{Predicted, Predictor, prompt_facts};
+use crate::cmd::replay_check::{add_times, chosen, compare};
+use crate::cmd::replayable::Split;
+use crate::cmd::rows::add_rounds;
+use crate::cmd::run_folder::Tables;
+use crate::config::SweepSpec;
+use crate::config::hardware::HardwareProfile;
+use crate::engine::session::Request;
+use crate::engine::speculative::SpeculativeRule;
+use crate::plan::Trial;
+use crate::record::folder::write_whole;
+use crate::record::journal::Entry;
+use crate::record::schema::Mode;
+use crate::record::trace_files::{read_trace, write_trace};
+use crate::stats::bootstrap::Bootstrap;
+use crate::trace::cost::{CostModel, TimingSample};
+use crate::trace::record::{RecordSetting, record};
+use crate::trace::replay::Replay;
+use crate::trace::{Trace, TraceHeader};
+
+/// Name of the trace's folder in a run folder.
+pub const TRACE: &str = "trace";
+/// Timings behind the cost model, in a run folder.
+const CALIBRATION: &str = "calibration.json";
+/// Rows of which a forward returns logits while a text is read.
+const PIECE_LEN: usize = 64;
+
+/// A trace with what its rounds cost here.
+#[derive(Debug)]
+pub struct Recorded {
+    pub trace: Trace,
+    pub costs: CostModel,
+}
+
+/// Records the trace of all prompts and times the forwards, or reads both from `folder` where an
+/// earlier run of the same sweep left them.
+///
+/// # Errors
+/// When a model fails or a file cannot be used.
+pub fn recorded(
+    folder: &Path,
+    header: &TraceHeader,
+    prompts: &[Prompt],
+    settings: &Settings,
+    models: &mut LoadedModels,
+) -> Result<Recorded, Failure> {
+    let place = folder.join(TRACE);
+    let trace = if place.join("trace.json").is_file() {
+        read_trace(&place)?
+    } else {
+        let trace = record_trace(header, prompts, settings, models)?;
+        write_trace(&place, &trace)?;
+        trace
+    };
+    let place = folder.join(CALIBRATION);
+    let samples: Vec<TimingSample> = if place.is_file() {
+        let text = std::fs::read(&place).map_err(|error| Failure::file(&place, &error))?;
+        serde_json::from_slice(&text).map_err(|error| Failure::file(&place, &error))?
+    } else {
+        let samples = calibration(&trace, prompts, models)?;
+        let text = serde_json::to_vec(&samples).map_err(|error| Failure::file(&place, &error))?;
+        write_whole(&place, &text)?;
+        samples
+    };
+    let costs = CostModel::fit(&samples).map_err(|error| Failure::Other(error.to_string()))?;
+    Ok(Recorded { trace, costs })
+}
+
+/// Decodes every prompt with the verifier and notes all that the drafter would say.
+///
+/// # Errors
+/// When a model is missing or fails.
+pub fn record_trace(
+    header: &TraceHeader,
+    prompts: &[Prompt],
+    settings: &Settings,
+    models: &mut LoadedModels,
+) -> Result<Trace, Failure> {
+    let setting = RecordSetting {
+        max_draft_len: header.max_draft_len,
+        entropies: header.entropies.clone(),
+        piece_len: PIECE_LEN,
+    };
+    let requests: Vec<Request<'_>> = prompts
+        .iter()
+        .map(|prompt| settings.request(prompt))
+        .collect();
+    let (drafter, verifier) = models.pair()?;
+    let trace = record(&mut drafter.lm, &mut verifier.lm, &setting, &requests);
+    trace.map_err(|error| Failure::Other(error.to_string()))
+}
+
+/// Times rounds at the shortest, the middle and the longest context of the trace.
+///
+/// # Errors
+/// When a model is missing or fails.
+pub fn calibration(
+    trace: &Trace,
+    prompts: &[Prompt],
+    models: &mut LoadedModels,
+) -> Result<Vec<TimingSample>, Failure> {
+    let ends = || trace.prompts().iter();
+    let shortest = ends().map(|prompt| prompt.prompt_len).min().unwrap_or(2);
+    let longest = ends()
+        .map(|prompt| prompt.prompt_len + prompt.text_len)
+        .max()
+        .unwrap_or(shortest);
+    let shortest = shortest.max(2);
+    let mut contexts = vec![shortest, (shortest + longest) / 2, longest];
+    contexts.dedup();
+    let prompt = &prompts.first().ok_or_else(no_prompts)?.ids;
+    let (drafter, verifier) = models.pair()?;
+    Ok(round_times(drafter, verifier, &contexts, prompt)?)
+}
+
+fn no_prompts() -> Failure {
+    Failure::Usage("workload: there is no prompt, so there is nothing to time".into())
+}
+
+/// The replayed trials that run live as well.
+///
+/// # Errors
+/// When the trace does not determine a rule.
+pub fn checked(
+    sweep: &SweepSpec,
+    recorded: &Recorded,
+    split: &Split,
+) -> Result<Vec<(Trial, SpeculativeRule)>, Failure> {
+    let predictor = Predictor {
+        trace: &recorded.trace,
+        costs: &recorded.costs,
+        profile: None,
+        prompts: Vec::new(),
+    };
+    let glances = split
+        .replayed
+        .iter()
+        .map(|(_, rule)| predictor.glance(rule))
+        .collect::<Result<Vec<_>, _>>()?;
+    let places = chosen(&glances, sweep.replay.check, sweep.seed);
+    Ok(places
+        .into_iter()
+        .map(|place| split.replayed[place].clone())
+        .collect())
+}
+
+/// Everything that a summary of a sweep with replays is made from.
+#[derive(Debug)]
+pub struct Replayed<'r> {
+    pub sweep: &'r SweepSpec,
+    pub split: &'r Split,
+    pub checked: &'r [(Trial, SpeculativeRule)],
+    pub recorded: &'r Recorded,
+    pub prompts: &'r [Prompt],
+    pub entries: &'r [Entry],
+    pub profile: Option<&'r HardwareProfile>,
+}
+
+impl Replayed<'_> {
+    /// Writes the rows of every trial and summarises: first what ran live, then the replayed trials, in
+    /// the order of the plan.
+    ///
+    /// # Errors
+    /// When a table cannot be written.
+    pub fn summarise(
+        &self,
+        trials: &[Trial],
+        tables: &mut Tables,
+        bootstrap: &Bootstrap,
+    ) -> Result<(Summary, ReplayCheck), Failure> {
+        let baseline = &trials[0];
+        let predictor = Predictor {
+            trace: &self.recorded.trace,
+            costs: &self.recorded.costs,
+            profile: self.profile.map(profile_costs),
+            prompts: prompt_facts(
+                &self.recorded.trace,
+                self.prompts,
+                self.entries,
+                &baseline.id,
+            ),
+        };
+        let mut summariser = Summariser::new(trials, bootstrap);
+        let live = by_trial(self.entries);
+        let measured = |trial: &Trial| {
+            let own = live.get(trial.id.as_str());
+            Measured::live(own.map_or(&[], Vec::as_slice), self.profile)
+        };
+        for trial in &self.split.live {
+            let measured = measured(trial);
+            summariser.add_live(trial, &measured);
+        }
+        for (trial, reason) in &self.split.refused {
+            summariser.add(trial, Mode::Replay, &Err(reason.clone()));
+        }
+        let predicted = predictor.baseline(baseline);
+        let profile = predictor.profile.as_ref();
+        let measured_baseline = predicted.measured(profile);
+        summariser.add_baseline(1, Mode::Replay, &measured_baseline);
+        if self.split.live.is_empty() {
+            summariser.add(baseline, Mode::Replay, &Ok(measured_baseline));
+        }
+        tables.add_rows(predicted.rows)?;
+        for (trial, rule) in &self.split.replayed {
+            let predicted = predictor.trial(trial, rule)?;
+            summariser.add(trial, Mode::Replay, &Ok(predicted.measured(profile)));
+            self.write(trial, rule, predicted, tables)?;
+        }
+        let check = self.check(&mut summariser, measured)?;
+        Ok((summariser.finish(), check))
+    }
+
+    fn write(
+        &self,
+        trial: &Trial,
+        rule: &SpeculativeRule,
+        predicted: Predicted,
+        tables: &mut Tables,
+    ) -> Result<(), Failure> {
+        let is_checked = self
+            .checked
+            .iter()
+            .any(|(checked, _)| checked.id == trial.id);
+        if !self.sweep.replay.rounds || is_checked {
+            return Ok(tables.add_rows(predicted.rows)?);
+        }
+        let generations = Replay::new(&self.recorded.trace, rule)?.generations();
+        for (row, generation) in predicted.rows.into_iter().zip(&generations) {
+            let mut entry = Entry {
+                generation: row,
+                ..Entry::default()
+            };
+            add_rounds(&mut entry, generation, &Default::default());
+            tables.add_entries(std::slice::from_ref(&entry))?;
+        }
+        Ok(())
+    }
+
+    fn check<'m>(
+        &self,
+        summariser: &mut Summariser<'_>,
+        measured: impl Fn(&Trial) -> Result<Measured<'m>, String>,
+    ) -> Result<ReplayCheck, Failure> {
+        let n_replayed = self.split.replayed.len();
+        let mut check = compare(&self.recorded.trace, self.checked, self.entries, n_replayed)?;
+        let live: Vec<TrialView> = self
+            .checked
+            .iter()
+            .map(|(trial, _)| summariser.add_beside(trial, Mode::Live, &measured(trial)))
+            .collect();
+        let predicted: Vec<&TrialView> = live
+            .iter()
+            .filter_map(|live| {
+                let views = &summariser.views();
+                views
+                    .iter()
+                    .find(|view| view.label == live.label && view.mode == Mode::Replay)
+            })
+            .collect();
+        add_times(&mut check, &predicted, &live);
+        Ok(check)
+    }
+}
