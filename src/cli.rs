@@ -117,6 +117,9 @@ pub struct GenerateArgs {
     /// Token ids, rounds and counts as JSON
     #[arg(long)]
     pub json: bool,
+    /// Write every position that the decoder looked at to this file, one JSON object a line
+    #[arg(long, value_name = "FILE.jsonl")]
+    pub trace: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -172,6 +172,63 @@ fn generate_reports_rounds_that_add_up_to_the_text() {
     );
 }
 
+#[test]
+fn generate_writes_a_trace_that_spells_the_text() {
+    let out = tempfile::tempdir().unwrap();
+    let path = out.path().join("trace.jsonl");
+    let generate = |decoder: &str, path: &Path| {
+        run(&[
+            "generate",
+            "--decoder",
+            decoder,
+            "--prompt",
+            "Question: Tom has 3 boxes.",
+            "--max-new-tokens",
+            "20",
+            "--ignore-eos",
+            "--json",
+            "--trace",
+            path.to_str().unwrap(),
+        ])
+    };
+    for decoder in [
+        "{kind: autoregressive}",
+        "{kind: speculative, stop: {kind: absolute, theta_abs: 1.0}}",
+        "{kind: window, variant: block, window_size: 8}",
+    ] {
+        let text = stdout(&generate(decoder, &path));
+        let generation: Value = serde_json::from_str(&text).unwrap();
+        let trace = fs::read_to_string(&path).unwrap();
+        let mut committed: Vec<(u64, u64)> = trace
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap())
+            .filter(|line| {
+                assert!(line["text"].is_string());
+                ["accepted", "verifier"]
+                    .iter()
+                    .any(|own| line["outcome"] == *own)
+                    || line["committed_step"].is_u64()
+            })
+            .map(|line| {
+                let number = |field: &str| line[field].as_u64().unwrap();
+                (number("position"), number("token"))
+            })
+            .collect();
+        committed.sort_unstable();
+        let tokens: Vec<u64> = committed.iter().map(|&(_, token)| token).collect();
+        assert_eq!(serde_json::json!(tokens), generation["ids"], "{decoder}");
+    }
+    assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1);
+
+    let nowhere = generate("{kind: autoregressive}", &out.path().join("no/trace.jsonl"));
+    assert_eq!(nowhere.status.code(), Some(1));
+    let message = String::from_utf8(nowhere.stderr).unwrap();
+    assert!(
+        message.contains("--trace ") && message.contains("no/trace.jsonl: cannot be written"),
+        "{message}"
+    );
+}
+
 fn sweep(out: &Path, extra: &[&str]) -> Output {
     let mut arguments = vec![
         "sweep",

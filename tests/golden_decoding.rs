@@ -227,7 +227,9 @@ fn decode_window(
     };
     let generation = decode(&spec, &mut models, &request).unwrap();
     match case.config.variant {
-        WindowVariant::Engine | WindowVariant::Paper => window_difference(&generation, case),
+        WindowVariant::Engine | WindowVariant::Paper | WindowVariant::Block => {
+            window_difference(&generation, case)
+        }
         WindowVariant::Notebook => notebook_difference(&generation, case, max_new_tokens),
     }
 }

@@ -17,9 +17,10 @@ const LOSSLESS: [&str; 4] = [
     r#"{"kind": "window_draft", "window_size": 6, "select": {"kind": "left_to_right", "k": 4}}"#,
 ];
 
-const WINDOWS: [&str; 3] = [
+const WINDOWS: [&str; 4] = [
     r#"{"kind": "window", "window_size": 6, "select": {"kind": "entropy", "entropy_threshold": 5}}"#,
     r#"{"kind": "window", "variant": "paper", "window_size": 6, "select": {"kind": "left_to_right", "k": 4}}"#,
+    r#"{"kind": "window", "variant": "block", "window_size": 6, "select": {"kind": "entropy", "entropy_threshold": 2}}"#,
     r#"{"kind": "window", "variant": "notebook", "window_size": 6, "select": {"kind": "left_to_right", "k": 4}}"#,
 ];
 

@@ -1,5 +1,9 @@
 //! The window decoder on models without weights: what it feeds, fills, commits and keeps.
 
+#[path = "window_scripted/block.rs"]
+mod block;
+#[path = "window_scripted/hugging_face.rs"]
+mod hugging_face;
 #[path = "window_scripted/memory.rs"]
 mod memory;
 #[path = "window_scripted/properties.rs"]
@@ -21,10 +25,17 @@ use wedlm_bench::policy::entropy::EntropyRule;
 use wedlm_bench::policy::sample::Sampling;
 use wedlm_bench::policy::select::SelectRule;
 
-const VARIANTS: [WindowVariant; 3] = [
+const VARIANTS: [WindowVariant; 4] = [
     WindowVariant::Engine,
     WindowVariant::Paper,
+    WindowVariant::Block,
     WindowVariant::Notebook,
+];
+/// Those that feed filled slots before masks and commit no mask.
+const REORDERED: [WindowVariant; 3] = [
+    WindowVariant::Engine,
+    WindowVariant::Paper,
+    WindowVariant::Block,
 ];
 const VOCAB_LEN: usize = 12;
 const MASK: TokenId = 11;
@@ -62,6 +73,20 @@ fn model(seed: u64) -> ScriptedModel {
     ScriptedModel::history(seed, VOCAB_LEN, 8.0)
 }
 
+/// As [`model`], but the mask token has probability 0.
+fn model_without_mask(seed: u64) -> ScriptedModel {
+    ScriptedModel::new(VOCAB_LEN, 4096, move |rows| {
+        let (tokens, positions): (Vec<_>, Vec<_>) = rows.iter().copied().unzip();
+        let mut row = model(seed)
+            .forward(&tokens, &positions, 1)
+            .unwrap()
+            .last()
+            .to_vec();
+        row[MASK as usize] = f32::NEG_INFINITY;
+        row
+    })
+}
+
 fn filled_positions(generation: &Generation) -> Vec<u32> {
     generation
         .rounds
@@ -82,7 +107,7 @@ fn the_mask_token_is_never_written_even_when_it_is_always_the_first_choice() {
             row
         })
     };
-    for variant in [WindowVariant::Engine, WindowVariant::Paper] {
+    for variant in REORDERED {
         let rule = rule(variant, 4, entropy(Some(0.4), 0.02));
         let generation = decode(&mut always_mask(), &rule, &request(6)).unwrap();
         assert_eq!(generation.ids, [4; 6]);
@@ -98,7 +123,7 @@ fn the_mask_token_is_never_written_even_when_it_is_always_the_first_choice() {
 #[test]
 fn without_a_threshold_or_with_zero_every_forward_that_meets_masks_fills_exactly_one() {
     for threshold in [None, Some(0.0)] {
-        for variant in [WindowVariant::Engine, WindowVariant::Paper] {
+        for variant in REORDERED {
             let rule = rule(variant, 5, entropy(threshold, 0.02));
             let generation = decode(&mut model(3), &rule, &request(20)).unwrap();
             for round in &generation.rounds {
@@ -110,9 +135,12 @@ fn without_a_threshold_or_with_zero_every_forward_that_meets_masks_fills_exactly
                 assert_eq!(n_filled, round.slots.len().min(1));
             }
             let counts = generation.counts;
-            if variant == WindowVariant::Engine {
-                // An eager refill always leaves masks; only the last forward merely commits.
-                assert_eq!(counts.filled, counts.verifier_forwards - 1);
+            match variant {
+                // There are always masks; only the last forward merely commits.
+                WindowVariant::Engine | WindowVariant::Block => {
+                    assert_eq!(counts.filled, counts.verifier_forwards - 1);
+                }
+                WindowVariant::Paper | WindowVariant::Notebook => {}
             }
         }
     }
@@ -121,7 +149,7 @@ fn without_a_threshold_or_with_zero_every_forward_that_meets_masks_fills_exactly
 #[test]
 fn a_penalty_above_the_largest_entropy_fills_strictly_left_to_right_in_n_plus_one_forwards() {
     // H ≤ ln 12 = 2.48 < 2.5.
-    for variant in [WindowVariant::Engine, WindowVariant::Paper] {
+    for variant in REORDERED {
         let rule = rule(variant, 6, entropy(None, 2.5));
         let generation = decode(&mut model(5), &rule, &request(17)).unwrap();
         let expected: Vec<u32> = (3..3 + 17).collect();
@@ -192,7 +220,7 @@ fn windows_have_their_full_length_again_after_each_commit() {
 
 #[test]
 fn only_committed_rows_stay_in_the_cache() {
-    for variant in [WindowVariant::Engine, WindowVariant::Paper] {
+    for variant in REORDERED {
         let mut model = model(6);
         let rule = rule(variant, 5, entropy(Some(1.5), 0.02));
         let generation = decode(&mut model, &rule, &request(13)).unwrap();
@@ -209,16 +237,8 @@ fn only_committed_rows_stay_in_the_cache() {
 #[test]
 fn the_forced_masks_of_the_notebook_are_counted() {
     let rule = rule(WindowVariant::Notebook, 6, entropy(Some(1.0), 0.0));
-    // A vocabulary without the mask: the model cannot draw it, so every mask in the text is forced.
-    let row = |rows: &[(TokenId, u32)]| {
-        let mut row = ScriptedModel::history(8, VOCAB_LEN, 8.0);
-        let (tokens, positions): (Vec<_>, Vec<_>) = rows.iter().copied().unzip();
-        let mut row = row.forward(&tokens, &positions, 1).unwrap().last().to_vec();
-        row[MASK as usize] = f32::NEG_INFINITY;
-        row
-    };
-    let mut model = ScriptedModel::new(VOCAB_LEN, 128, row);
-    let generation = decode(&mut model, &rule, &request(30)).unwrap();
+    // The model cannot draw the mask, so every mask in the text is forced.
+    let generation = decode(&mut model_without_mask(8), &rule, &request(30)).unwrap();
     let n_masks = generation.ids.iter().filter(|&&id| id == MASK).count();
     assert!(n_masks > 0);
     assert_eq!(generation.counts.forced_mask_commits, n_masks as u64);
@@ -240,7 +260,7 @@ fn the_hybrid_rule_compares_every_committed_token_with_the_autoregressive_choice
         row[(next % 10) as usize] = 6.0;
         row
     };
-    for variant in [WindowVariant::Engine, WindowVariant::Paper] {
+    for variant in REORDERED {
         let mut model = ScriptedModel::new(VOCAB_LEN, 128, agreeing);
         let generation = decode(&mut model, &rule(variant, 4, hybrid.clone()), &request(20));
         let counts = generation.unwrap().counts;

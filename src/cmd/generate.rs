@@ -1,5 +1,9 @@
 //! `generate`: one prompt, shown round by round.
 
+mod trace;
+
+use std::path::Path;
+
 use console::{Style, style};
 use serde_json::{Value, json};
 
@@ -9,13 +13,14 @@ use crate::cmd::models::{LoadedModels, ModelNames};
 use crate::config::decoder::DecoderSpec;
 use crate::config::load;
 use crate::config::models::Role;
-use crate::engine::session::{Request, decode};
+use crate::engine::session::{Detail, Request, decode};
 use crate::engine::step::{Generation, Outcome, Round};
 use crate::model::device::Dtype;
 use crate::model::lm::TokenId;
 use crate::model::loaded::Placement;
 use crate::model::tokenizer::Tokenizer;
 use crate::policy::sample::Sampling;
+use crate::record::folder::write_whole;
 
 pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     let decoder: DecoderSpec = load::parse("--decoder", &args.decoder, &[])?;
@@ -43,6 +48,9 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
             ..Sampling::default()
         },
         seed: args.seed,
+        record: Detail {
+            overlap: args.trace.is_some(),
+        },
         ..Request::default()
     };
     let generation = decode(&decoder, &mut models.borrow(), &request)?;
@@ -51,7 +59,21 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     } else {
         show(models.tokenizer(), &prompt, &generation);
     }
-    Ok(())
+    match &args.trace {
+        Some(path) => write_trace(path, models.tokenizer(), &generation),
+        None => Ok(()),
+    }
+}
+
+fn write_trace(path: &Path, tokenizer: &Tokenizer, generation: &Generation) -> Result<(), Failure> {
+    let lines = trace::lines(generation, |token| tokenizer.decode_all(&[token]));
+    write_whole(path, lines.as_bytes()).map_err(|error| {
+        let place = path.display();
+        Failure::Other(format!(
+            "--trace {place}: cannot be written: {}",
+            error.reason
+        ))
+    })
 }
 
 fn open_models(args: &GenerateArgs, decoder: &DecoderSpec) -> Result<LoadedModels, Failure> {

@@ -73,6 +73,8 @@ pub enum WindowVariant {
     Engine,
     /// The paper's Algorithm 1: refill at the end of a step, by what was committed.
     Paper,
+    /// Stop-and-wait: a window of masks is filled whole before the next one is appended.
+    Block,
     /// The notebook's procedure: no reordering, next-token shift, literal masks committed by force.
     Notebook,
 }

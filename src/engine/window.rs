@@ -2,8 +2,8 @@
 //!
 //! A slot goes from mask to filled to committed. A filled token is committed in the forward *after*
 //! the one that chose it, once everything to its left is filled too: that forward computes its
-//! final cache row. `stream` follows the reference engine and the paper; `notebook` follows the
-//! notebook's procedure, which differs from both and is kept for comparison.
+//! final cache row. `stream` follows the reference engine and the paper, and their block decoding;
+//! `notebook` follows the notebook's procedure, which differs from all and is kept for comparison.
 
 mod agreement;
 pub(super) mod chooser;
@@ -28,8 +28,8 @@ use crate::policy::{OutOfRange, require};
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct WindowRule {
     pub variant: WindowVariant,
-    /// Slots of the window between two forwards; a forward of the engine variant feeds up to twice
-    /// as many.
+    /// Slots of the window between two forwards; a forward of the engine or block variant feeds up
+    /// to twice as many.
     pub window_size: usize,
     pub select: SelectRule,
     /// The entropy that the selection reads.
@@ -53,10 +53,10 @@ impl WindowRule {
     /// Most cache rows that a generation touches.
     ///
     /// The last forward starts with at most `max_new_tokens − 1` committed tokens. It feeds a full
-    /// window, in the engine variant after a refill by up to a whole window.
+    /// window, in the engine and block variants after a refill by up to a whole window.
     fn context_needed(&self, request: &Request<'_>) -> usize {
         let n_windows = match self.variant {
-            WindowVariant::Engine => 2,
+            WindowVariant::Engine | WindowVariant::Block => 2,
             WindowVariant::Paper | WindowVariant::Notebook => 1,
         };
         let committed = request.prompt.len() + request.max_new_tokens.saturating_sub(1);
@@ -103,6 +103,9 @@ pub fn decode(
             }
             WindowVariant::Paper => {
                 stream::decode(model, rule, request, mask_id, stream::Refill::Lazy)?
+            }
+            WindowVariant::Block => {
+                stream::decode(model, rule, request, mask_id, stream::Refill::Blockwise)?
             }
             WindowVariant::Notebook => notebook::decode(model, rule, request, mask_id)?,
         }

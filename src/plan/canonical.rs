@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use super::equal_rules::{normal_accept, normal_select, normal_stop};
+use super::equal_rules::{normal_accept, normal_select, normal_stop, normal_variant};
 use super::reads::{accept_reads_entropy, reads_entropy, reads_order, select_reads_entropy};
 use crate::config::decoder::DecoderSpec;
 use crate::config::decoder_entry::Point;
@@ -99,7 +99,15 @@ pub(super) fn normal_form(decoder: &DecoderSpec, sampling: &Sampling) -> Value {
             *stop = normal_stop(stop);
             *accept = normal_accept(*accept, sampling);
         }
-        DecoderSpec::Window { select, .. } => *select = normal_select(select),
+        DecoderSpec::Window {
+            variant,
+            window_size,
+            select,
+            entropy: _,
+        } => {
+            *variant = normal_variant(*variant, *window_size);
+            *select = normal_select(select);
+        }
         DecoderSpec::WindowDraft {
             window_size,
             n_fill_steps,

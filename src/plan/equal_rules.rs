@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::canonical::text;
+use crate::config::decoder::WindowVariant;
 use crate::policy::accept::AcceptRule;
 use crate::policy::sample::Sampling;
 use crate::policy::select::SelectRule;
@@ -145,6 +146,18 @@ pub(super) fn normal_select(select: &SelectRule) -> SelectRule {
         | SelectRule::Slowfast { .. }
         | SelectRule::Credit { .. }
         | SelectRule::Random { .. } => select.clone(),
+    }
+}
+
+/// A window of one slot is full as soon as that is filled, so a block of one is refilled like a
+/// stream.
+pub(super) fn normal_variant(variant: WindowVariant, window_size: usize) -> WindowVariant {
+    match variant {
+        WindowVariant::Block if window_size == 1 => WindowVariant::Engine,
+        WindowVariant::Engine
+        | WindowVariant::Paper
+        | WindowVariant::Block
+        | WindowVariant::Notebook => variant,
     }
 }
 

@@ -266,6 +266,25 @@ fn a_threshold_that_nothing_is_below_is_the_greedy_selection() {
 }
 
 #[test]
+fn a_block_of_one_slot_is_the_engine_with_one_slot() {
+    let plan = planned(
+        "decoders:
+          - {name: w, kind: window, grid: {window_size: [1, 2], variant: [engine, block, paper]}}",
+    );
+    assert_eq!(
+        labels(&plan)[1..],
+        [
+            "w w=1 engine",
+            "w w=1 paper",
+            "w w=2 engine",
+            "w w=2 block",
+            "w w=2 paper"
+        ]
+    );
+    assert_eq!(plan.trials[1].names, ["w w=1 engine", "w w=1 block"]);
+}
+
+#[test]
 fn window_drafts_that_decide_alike_are_one_trial() {
     let plan = planned(
         "decoders:

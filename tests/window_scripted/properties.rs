@@ -24,7 +24,7 @@ fn any_threshold() -> impl Strategy<Value = Option<f64>> {
     prop::option::of(prop::sample::select(vec![0.0, 0.4, 0.9, 1.5, 2.0, 5.0]))
 }
 
-fn any_select() -> impl Strategy<Value = SelectRule> {
+pub fn any_select() -> impl Strategy<Value = SelectRule> {
     let rules = [
         r#"{"kind":"entropy","entropy_threshold":1.5}"#,
         r#"{"kind":"entropy","entropy_threshold":5,"cap":2}"#,
@@ -51,7 +51,7 @@ fn any_select() -> impl Strategy<Value = SelectRule> {
     )
 }
 
-fn any_sampling() -> impl Strategy<Value = Sampling> {
+pub fn any_sampling() -> impl Strategy<Value = Sampling> {
     prop::sample::select(vec![
         Sampling::default(),
         Sampling {
@@ -62,7 +62,7 @@ fn any_sampling() -> impl Strategy<Value = Sampling> {
     ])
 }
 
-fn any_prompt() -> impl Strategy<Value = Vec<TokenId>> {
+pub fn any_prompt() -> impl Strategy<Value = Vec<TokenId>> {
     prop::collection::vec(0..MASK, 1..5)
 }
 
@@ -128,7 +128,7 @@ fn check_bookkeeping(
                 Some(&(filled_in, filled)) => {
                     prop_assert_eq!(filled, token);
                     match rule.variant {
-                        WindowVariant::Engine | WindowVariant::Paper => {
+                        WindowVariant::Engine | WindowVariant::Paper | WindowVariant::Block => {
                             prop_assert!(filled_in < index);
                         }
                         WindowVariant::Notebook => prop_assert!(filled_in <= index),
@@ -175,7 +175,10 @@ proptest! {
             ..Request::default()
         };
         // Not one row more than the decoder says it needs.
-        let n_windows = if variant == WindowVariant::Engine { 2 } else { 1 };
+        let n_windows = match variant {
+            WindowVariant::Engine | WindowVariant::Block => 2,
+            WindowVariant::Paper | WindowVariant::Notebook => 1,
+        };
         let context_len = prompt.len() + max_new_tokens - 1 + n_windows * window_size;
         let mut model = ScriptedModel::history(model_seed, VOCAB_LEN, 8.0)
             .with_context_len(context_len);

@@ -59,14 +59,21 @@ pub fn recompute(
 
 impl Recomputation<'_> {
     fn stream(&mut self) -> Trace {
-        let is_eager = self.settings.variant == WindowVariant::Engine;
+        let Settings {
+            variant,
+            window_size,
+            ..
+        } = *self.settings;
         let mut text = self.request.prompt.to_vec();
-        let mut window: Vec<Option<TokenId>> = vec![None; self.settings.window_size];
+        let mut window: Vec<Option<TokenId>> = vec![None; window_size];
         let (mut n_forwards, mut filled) = (0, Vec::new());
         loop {
             let leading = window.iter().take_while(|slot| slot.is_some()).count();
-            if is_eager {
+            if variant == WindowVariant::Engine {
                 window.extend(vec![None; leading]);
+            }
+            if variant == WindowVariant::Block && leading == window.len() {
+                window.extend(vec![None; window_size]);
             }
             let (real, masks): (Vec<usize>, Vec<usize>) =
                 (0..window.len()).partition(|&slot| window[slot].is_some());
@@ -90,7 +97,7 @@ impl Recomputation<'_> {
                 window[slot] = Some(token);
                 filled.push(((text.len() + slot) as u32, token));
             }
-            if !is_eager {
+            if variant == WindowVariant::Paper {
                 window.extend(vec![None; leading]);
             }
         }

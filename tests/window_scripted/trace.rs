@@ -7,8 +7,8 @@ use wedlm_bench::engine::window::decode;
 use wedlm_bench::model::lm::TokenId;
 use wedlm_bench::policy::select::SelectRule;
 
-use crate::rule;
 use crate::table::{Entry, MASK, TableModel};
+use crate::{REORDERED, rule};
 
 struct Expected {
     positions: &'static [u32],
@@ -169,8 +169,60 @@ fn the_paper_variant_reaches_the_same_text_with_fewer_rows() {
 }
 
 #[test]
+fn the_block_variant_waits_with_new_masks_until_none_is_left() {
+    let (generation, model) = run(WindowVariant::Block, hard_fourteen);
+    assert_trace(
+        &generation,
+        &[
+            Expected {
+                positions: &[10, 11, 12, 13],
+                committed: &[],
+                entropies: &[0.0079, 0.6730, 0.0079, 0.1985],
+                adjusted: &[0.0079, 0.6930, 0.0479, 0.2585],
+                filled: &[(10, 0), (12, 2), (13, 3)],
+            },
+            // The one hard mask alone: the engine feeds a mask at 14 with it.
+            Expected {
+                positions: &[10, 12, 13, 11],
+                committed: &[0],
+                entropies: &[0.3251],
+                adjusted: &[0.3251],
+                filled: &[(11, 1)],
+            },
+            // The block is full: its last rows are computed with the masks of the next one.
+            Expected {
+                positions: &[11, 12, 13, 14, 15, 16, 17],
+                committed: &[1, 2, 3],
+                entropies: &[0.4227, 0.0560, 0.3251, 0.0079],
+                adjusted: &[0.4227, 0.0760, 0.3651, 0.0679],
+                filled: &[(15, 0), (16, 1), (17, 2)],
+            },
+            Expected {
+                positions: &[15, 16, 17, 14],
+                committed: &[],
+                entropies: &[0.6881],
+                adjusted: &[0.6881],
+                filled: &[(14, 4)],
+            },
+            Expected {
+                positions: &[14, 15, 16, 17, 18, 19, 20, 21],
+                committed: &[4],
+                entropies: &[],
+                adjusted: &[],
+                filled: &[],
+            },
+        ],
+    );
+    assert_eq!(generation.ids, [0, 1, 2, 3, 4]);
+    assert_eq!(generation.finished_by, Finish::StopToken);
+    assert_eq!(generation.counts.token_instances, 27);
+    assert_eq!(model.cached_before, [0, 10, 10, 11, 14, 14]);
+    assert_eq!(model.asked, [0, 4, 1, 4, 1, 0]);
+}
+
+#[test]
 fn a_stop_token_filled_early_ends_the_text_only_when_it_is_committed() {
-    for variant in [WindowVariant::Engine, WindowVariant::Paper] {
+    for variant in REORDERED {
         let (generation, _) = run(variant, early_stop);
         let stop_filled = generation
             .rounds

@@ -1,4 +1,4 @@
-//! The reference engine's loop, and the paper's Algorithm 1, which refills at another time.
+//! The reference engine's loop; the paper's Algorithm 1 and block decoding refill at other times.
 
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,35 @@ use crate::engine::window::step::Step;
 use crate::model::lm::{LanguageModel, Logits, TokenId};
 use crate::policy::window::Window;
 
-/// When committed slots are replaced by new masks.
+/// When new masks are appended to the window, and how many.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refill {
-    /// At the start of the step, by the slots about to be committed: the reference engine.
+    /// At the start of the step, as many as are about to be committed: the reference engine.
     Eager,
-    /// At the end of the step, by the slots just committed: Algorithm 1 of the paper.
+    /// At the end of the step, as many as were committed: Algorithm 1 of the paper.
     Lazy,
+    /// At the start of the first step that finds no mask, a whole window: the block decoding to
+    /// which the paper compares its stream, and `generate_wedlm` of `modeling_wedlm.py`.
+    Blockwise,
+}
+
+impl Refill {
+    /// Masks to append before a forward.
+    fn n_before(self, window: &Window, window_size: usize) -> usize {
+        match self {
+            Self::Eager => window.leading_filled(),
+            Self::Blockwise if window.n_masks() == 0 => window_size,
+            Self::Lazy | Self::Blockwise => 0,
+        }
+    }
+
+    /// Masks to append after a forward that committed `n_committed` slots.
+    fn n_after(self, n_committed: usize) -> usize {
+        match self {
+            Self::Lazy => n_committed,
+            Self::Eager | Self::Blockwise => 0,
+        }
+    }
 }
 
 /// One forward, decided before it runs: its commit does not depend on its logits.
@@ -66,7 +88,9 @@ pub fn decode(
     })?;
     loop {
         let round_started = Instant::now();
-        let plan = decide(&mut window, request, &generation.ids, refill);
+        let n_new = refill.n_before(&window, rule.window_size);
+        let is_new_block = refill == Refill::Blockwise && n_new > 0;
+        let plan = decide(&mut window, request, &generation.ids, n_new);
         let mut verify = Duration::ZERO;
         let logits = timed(&mut verify, || {
             compute(model, &plan, chooser.reads_committed_rows())
@@ -78,11 +102,14 @@ pub fn decode(
         let mut slots = Vec::new();
         if plan.cut.finish.is_none() {
             window.commit(plan.n_leading);
-            chooser.slide(plan.n_leading, plan.context_len + plan.n_leading);
-            slots = chooser.fill(&mut window, mask_rows(&plan, &logits))?;
-            if refill == Refill::Lazy {
-                window.refill(plan.n_leading);
+            if is_new_block {
+                // What a rule remembers is of masks that are gone.
+                chooser.restart();
+            } else {
+                chooser.slide(plan.n_leading, plan.context_len + plan.n_leading);
             }
+            slots = chooser.fill(&mut window, mask_rows(&plan, &logits))?;
+            window.refill(refill.n_after(plan.n_leading));
         }
         let step = Step {
             context_len: plan.context_len,
@@ -106,11 +133,10 @@ pub fn decode(
     }
 }
 
-fn decide(window: &mut Window, request: &Request<'_>, ids: &[TokenId], refill: Refill) -> Plan {
+/// Appends `n_new` masks and lays out the forward.
+fn decide(window: &mut Window, request: &Request<'_>, ids: &[TokenId], n_new: usize) -> Plan {
     let n_leading = window.leading_filled();
-    if refill == Refill::Eager {
-        window.refill(n_leading);
-    }
+    window.refill(n_new);
     let order = window.feed_order();
     let tokens = order.iter().map(|&slot| window.tokens()[slot]).collect();
     Plan {
