@@ -521,3 +521,77 @@ fn an_empty_prompt_and_a_full_context_are_errors() {
         "{message}"
     );
 }
+
+const REPLAYED: &str = "\
+name: replayed
+models: {verifier: \"embedded:verifier\", drafter: \"embedded:drafter-10\"}
+workload: {source: \"synthetic:gsm8k\", limit: 4, seed: 9, max_new_tokens: 60}
+decoders:
+  - {name: fixed-k, kind: speculative, stop: {kind: fixed}, grid: {max_draft_len: [2, 4, 8]}}
+  - {name: ebsd, kind: speculative, stop: {kind: absolute}, grid: {stop.theta_abs: [0.3, 1.0], entropy.kind: [shannon, min]}}
+  - {name: learned, kind: speculative, stop: {kind: adaedl, scope: stream}, max_draft_len: 6}
+  - {name: lossy, kind: speculative, stop: {kind: fixed}, accept: {kind: typical}}
+mode: auto
+replay: {check: 8}
+timing: {repeats: 1, warmup: 0}
+";
+
+#[test]
+fn replayed_trials_have_the_rounds_that_they_have_live() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("replayed.yaml");
+    fs::write(&config, REPLAYED).unwrap();
+    let out = folder.path().join("out");
+    let arguments = [
+        "sweep",
+        config.to_str().unwrap(),
+        "--out",
+        out.to_str().unwrap(),
+    ];
+    let text = stdout(&run(&arguments));
+    assert!(text.contains("8 trials are replayed"), "{text}");
+    assert!(text.contains("0 of 32 generations differ"), "{text}");
+    let run_folder = Path::new(text.lines().last().unwrap());
+    let live = generations(&text);
+    assert_eq!(live.len(), (1 + 8 + 1) * 4, "the lossy trial runs live alone");
+    let report = fs::read_to_string(run_folder.join("report.md")).unwrap();
+    assert!(report.contains("lossless, replayed"), "{report}");
+
+    // The trace that the run left answers the same sweep on another machine.
+    let trace = run_folder.join("trace");
+    let replayed = stdout(&run(&[
+        "replay",
+        trace.to_str().unwrap(),
+        config.to_str().unwrap(),
+        "--hardware",
+        "llama-3.1-8b-h100",
+        "--out",
+        out.to_str().unwrap(),
+    ]));
+    assert!(replayed.contains("times predicted for"), "{replayed}");
+    let (code, error) = failure(&["replay", out.to_str().unwrap(), config.to_str().unwrap()]);
+    assert!(code == 1 && error.contains("trace.json"), "{error}");
+}
+
+#[test]
+fn a_trace_is_recorded_into_a_new_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("replayed.yaml");
+    fs::write(&config, REPLAYED).unwrap();
+    let to = folder.path().join("traces");
+    let arguments = [
+        "trace",
+        config.to_str().unwrap(),
+        "--limit",
+        "2",
+        "--to",
+        to.to_str().unwrap(),
+    ];
+    let text = stdout(&run(&arguments));
+    assert!(text.contains("2 texts") && text.contains("drafts of up to 8 tokens"), "{text}");
+    for file in ["trace.json", "prompts.parquet", "slots.parquet"] {
+        assert!(to.join(file).is_file(), "{file}");
+    }
+    let (code, error) = failure(&arguments);
+    assert!(code == 2 && error.contains("is there already"), "{error}");
+}

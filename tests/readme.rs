@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use clap::Parser;
-use wedlm_bench::cli::{Cli, Verb};
+use wedlm_bench::cli::{Cli, ReplayArgs, SweepArgs, TraceArgs, Verb};
 use wedlm_bench::config::load_sweep;
 use wedlm_bench::config::train::TrainSpec;
 use wedlm_bench::plan::plan;
@@ -81,8 +81,10 @@ fn every_command_parses_and_its_files_are_valid() {
             Cli::try_parse_from(std::iter::once("wedlm-bench".to_string()).chain(command.clone()))
                 .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         match cli.verb {
-            Verb::Sweep(args) => {
-                let sweep = load_sweep(root().join(&args.config), &args.overrides).unwrap();
+            Verb::Sweep(SweepArgs { sweep, .. })
+            | Verb::Trace(TraceArgs { sweep, .. })
+            | Verb::Replay(ReplayArgs { sweep, .. }) => {
+                let sweep = load_sweep(root().join(&sweep.config), &sweep.overrides).unwrap();
                 plan(&sweep).unwrap();
             }
             Verb::Train(args) => drop(TrainSpec::load(&root().join(&args.config)).unwrap()),
