@@ -553,7 +553,11 @@ fn replayed_trials_have_the_rounds_that_they_have_live() {
     assert!(text.contains("0 of 32 generations differ"), "{text}");
     let run_folder = Path::new(text.lines().last().unwrap());
     let live = generations(&text);
-    assert_eq!(live.len(), (1 + 8 + 1) * 4, "the lossy trial runs live alone");
+    assert_eq!(
+        live.len(),
+        (1 + 8 + 1) * 4,
+        "the lossy trial runs live alone"
+    );
     let report = fs::read_to_string(run_folder.join("report.md")).unwrap();
     assert!(report.contains("lossless, replayed"), "{report}");
 
@@ -588,7 +592,10 @@ fn a_trace_is_recorded_into_a_new_folder() {
         to.to_str().unwrap(),
     ];
     let text = stdout(&run(&arguments));
-    assert!(text.contains("2 texts") && text.contains("drafts of up to 8 tokens"), "{text}");
+    assert!(
+        text.contains("2 texts") && text.contains("drafts of up to 8 tokens"),
+        "{text}"
+    );
     for file in ["trace.json", "prompts.parquet", "slots.parquet"] {
         assert!(to.join(file).is_file(), "{file}");
     }

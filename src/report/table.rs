@@ -211,9 +211,13 @@ fn notes(view: &SweepView, rows: &[Row]) -> Vec<String> {
 fn replayed(check: &ReplayCheck) -> Vec<String> {
     let percent = |share: f64| (share * 1000.0).round() / 10.0;
     let mut lines = vec![one_line(&format!(
-        "{} trials are replayed: exact counts, predicted times. Checked live: {} rounds, {} of {} generations differ.",
-        check.n_replayed, check.n_rounds, check.n_different, check.n_generations
+        "{} trials are replayed: exact counts, predicted times.",
+        check.n_replayed
     ))];
+    lines.push(one_line(&format!(
+        "Checked live: {} of {} generations differ, {} rounds.",
+        check.n_different, check.n_generations, check.n_rounds
+    )));
     if let (Some(median), Some(largest)) = (check.median_error, check.largest_error) {
         lines.push(one_line(&format!(
             "Predicted against measured speedup: median error {} %, largest {} %, rank correlation {}.",

@@ -2,6 +2,7 @@
 
 use super::{NotShown, error_bar_note, not_shown_note, notes};
 use crate::analysis::view::{DraftRule, SweepView, TrialKind, TrialView};
+use crate::record::schema::Mode;
 use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol};
 use crate::report::scale::Limits;
 use crate::report::style::{Look, Stroke};
@@ -33,14 +34,23 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
     let mut panels = Vec::new();
     let mut best = Vec::new();
     if !measured.is_empty() {
+        let is_replayed = |one: &Placed<'_>| one.trial.mode == Mode::Replay;
+        let title = match (
+            measured.iter().any(is_replayed),
+            measured.iter().all(is_replayed),
+        ) {
+            (false, _) => "measured",
+            (true, false) => "measured, or predicted where replayed",
+            (true, true) => "replayed: predicted for this device",
+        };
         panels.push(panel(
-            "measured",
+            title,
             "speedup over autoregressive (×)",
             &measured,
             &families,
             false,
         ));
-        best.extend(best_fixed(&measured).map(|one| format!("measured {}", one.trial.label)));
+        best.extend(best_fixed(&measured).map(|one| format!("on the left {}", one.trial.label)));
     }
     if !projected.is_empty() {
         let profile = view
@@ -79,9 +89,20 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
             });
         }
     }
-    let intervals = measured
+    let with_bars: &[Placed<'_>] = if is_crowded(&measured) {
+        &[]
+    } else {
+        &measured
+    };
+    let intervals = with_bars
         .iter()
         .flat_map(|one| [one.acceptance, one.speedup]);
+    let no_bars = is_crowded(&measured).then(|| {
+        format!(
+            "{} trials, without error bars; trials.parquet has them.",
+            measured.len()
+        )
+    });
     let best = (!best.is_empty()).then(|| format!("Best fixed k: {}.", best.join(", ")));
     let n_left_out = view.trials.len() - measured.len().max(projected.len());
     Ok(Chart {
@@ -92,10 +113,18 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         legend,
         notes: notes([
             error_bar_note(intervals),
+            no_bars,
             best,
             not_shown_note(n_left_out, "without acceptance or speedup"),
         ]),
     })
+}
+
+/// Trials beyond which error bars hide the marks.
+const MOST_BARS: usize = 80;
+
+fn is_crowded(placed: &[Placed<'_>]) -> bool {
+    placed.len() > MOST_BARS
 }
 
 fn placed(view: &SweepView, speedup: impl Fn(&TrialView) -> Option<Interval>) -> Vec<Placed<'_>> {
@@ -135,9 +164,19 @@ fn panel(
             points: placed
                 .iter()
                 .filter(|one| one.trial.family == *family)
-                .map(|one| Point::with_intervals(one.acceptance, one.speedup))
+                .map(|one| {
+                    if is_crowded(placed) {
+                        Point::bare(one.acceptance.estimate, one.speedup.estimate)
+                    } else {
+                        Point::with_intervals(one.acceptance, one.speedup)
+                    }
+                })
                 .collect(),
-            look: if is_hollow { look.hollow() } else { look },
+            look: match (is_hollow, is_crowded(placed)) {
+                (false, false) => look,
+                (true, false) => look.hollow(),
+                (false | true, true) => look.small().hollow(),
+            },
             is_joined: false,
         });
     }
