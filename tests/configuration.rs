@@ -64,8 +64,9 @@ fn the_sweeps_have_as_many_trials_as_their_comments_say() {
     for (file, n_trials) in [
         ("smoke", 4),
         ("gsm8k", 43),
+        ("batch", 9),
         ("wedlm", 45),
-        ("ebsd-grid", 2_485),
+        ("ebsd-grid", 2_490),
         ("rules/accept-lossless", 9),
         ("rules/accept-lossy", 11),
         ("rules/entropies", 22),

@@ -155,7 +155,19 @@ pub fn positions_file(path: &Path) -> Result<TableFile<PositionRecord>, WriteErr
     })
 }
 
-/// Axes become columns of their own, under their path in the sweep file.
+/// The values as numbers, if they all are; the `none` of a threshold becomes a null.
+fn numbers(values: &[Option<String>]) -> Option<Vec<Option<f64>>> {
+    let mut numbers = Vec::with_capacity(values.len());
+    for value in values {
+        numbers.push(match value.as_deref() {
+            None | Some("none") => None,
+            Some(text) => Some(text.parse::<f64>().ok()?),
+        });
+    }
+    numbers.iter().any(Option::is_some).then_some(numbers)
+}
+
+/// Axes become columns of their own, under their path in the sweep file; numbers where all values are.
 ///
 /// # Errors
 /// When the file cannot be written.
@@ -184,7 +196,10 @@ pub fn write_trials(path: &Path, rows: &[TrialRecord]) -> Result<(), WriteError>
     for (place, name) in axes.into_iter().enumerate() {
         let values: Vec<Option<String>> =
             rows.iter().map(|row| row.axes[place].1.clone()).collect();
-        columns.push(Column::new(name.as_str().into(), values));
+        columns.push(match numbers(&values) {
+            Some(numbers) => Column::new(name.as_str().into(), numbers),
+            None => Column::new(name.as_str().into(), values),
+        });
     }
     write(path, columns)
 }
@@ -203,4 +218,24 @@ pub(super) fn write(path: &Path, columns: Vec<Column>) -> Result<(), WriteError>
             std::fs::rename(&temporary, path).map_err(|error| error.to_string())
         });
     result.map_err(|reason| WriteError::new(path, reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn column(values: &[Option<&str>]) -> Option<Vec<Option<f64>>> {
+        let values: Vec<Option<String>> = values.iter().map(|v| v.map(str::to_owned)).collect();
+        numbers(&values)
+    }
+
+    #[test]
+    fn an_axis_is_numeric_when_all_its_values_are() {
+        assert_eq!(
+            column(&[Some("0.5"), None, Some("none"), Some("2")]),
+            Some(vec![Some(0.5), None, None, Some(2.0)])
+        );
+        assert_eq!(column(&[Some("0.5"), Some("renyi")]), None);
+        assert_eq!(column(&[None, None]), None);
+    }
 }
