@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::lm::TokenId;
 
@@ -20,7 +20,7 @@ pub struct Generation {
 }
 
 /// Why a generation ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finish {
     StopToken,
