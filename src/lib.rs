@@ -2,8 +2,8 @@
 //!
 //! One YAML file becomes decoding runs, tables, figures and a report. The modules are the stages of
 //! that way, each of which uses only those before it and the leaves:
-//! [`config`] → [`plan`] → [`engine`] → [`record`] → [`analysis`] → [`report`], with the leaves
-//! [`policy`], [`model`], [`workload`] and [`stats`]; [`cmd`] wires them, one verb a file.
+//! [`config`] → [`plan`] → [`engine`] → [`trace`] → [`record`] → [`analysis`] → [`report`], with the
+//! leaves [`policy`], [`model`], [`workload`] and [`stats`]; [`cmd`] wires them, one verb a file.
 #![deny(unsafe_code)]
 
 pub mod analysis;
@@ -17,5 +17,6 @@ pub mod policy;
 pub mod record;
 pub mod report;
 pub mod stats;
+pub mod trace;
 pub mod train;
 pub mod workload;

@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Stages in order; each may use those before it, and the leaves.
-const STAGES: [&str; 6] = ["config", "plan", "engine", "record", "analysis", "report"];
+const STAGES: [&str; 7] = [
+    "config", "plan", "engine", "trace", "record", "analysis", "report",
+];
 /// Leaves know nothing of the stages.
 const LEAVES: [&str; 4] = ["policy", "model", "workload", "stats"];
 /// A library and the folders that may import it.
@@ -83,6 +85,18 @@ fn stages_use_only_stages_before_them() {
                 .find(|later| uses(&line, later));
             assert!(later.is_none(), "{}: {line}", path.display());
         }
+    }
+}
+
+#[test]
+fn a_trace_needs_no_configuration_and_of_the_models_only_their_interface() {
+    for (path, line) in lines("trace") {
+        let has = |module: &str| uses(&line, module);
+        let is_allowed = !has("config")
+            && !has("plan")
+            && !has("workload")
+            && (!has("model") || line.contains("crate::model::lm"));
+        assert!(is_allowed, "{}: {line}", path.display());
     }
 }
 

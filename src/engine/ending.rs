@@ -45,7 +45,7 @@ pub(super) fn cut(ids: &[TokenId], tokens: &[TokenId], request: &Request<'_>) ->
 }
 
 /// Whether the last of `tokens` ends the text that `ids` and `tokens` make, the budget aside.
-pub(super) fn is_end(ids: &[TokenId], tokens: &[TokenId], request: &Request<'_>) -> bool {
+pub(crate) fn is_end(ids: &[TokenId], tokens: &[TokenId], request: &Request<'_>) -> bool {
     let is_stop_token = tokens
         .last()
         .is_some_and(|token| request.stop_ids.contains(token));

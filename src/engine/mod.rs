@@ -2,10 +2,10 @@
 
 pub mod autoregressive;
 pub mod batch;
-mod choice;
+pub(crate) mod choice;
 mod clock;
-mod ending;
-mod prompt;
+pub(crate) mod ending;
+pub(crate) mod prompt;
 pub mod session;
 pub mod speculative;
 pub mod step;

@@ -32,7 +32,7 @@ pub(super) fn check(
 }
 
 /// As [`check`], for a cache of `context_len` rows.
-pub(super) fn check_fits(
+pub(crate) fn check_fits(
     role: &'static str,
     context_len: usize,
     request: &Request<'_>,

@@ -1,6 +1,7 @@
 //! Speculative decoding: a drafter proposes, the verifier accepts or corrects.
 
 pub(super) mod commit;
+pub mod course;
 pub(super) mod draft;
 pub(super) mod sequence;
 pub(super) mod setting;

@@ -1,14 +1,15 @@
 //! What a decoder reports: counts and durations, never a ratio.
 
+use std::cmp::Ordering;
 use std::ops::AddAssign;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::model::lm::TokenId;
 
 /// One decoded prompt.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Generation {
     /// Committed tokens, the prompt not included. A stop token, if met, is the last one; a stop string stays.
     pub ids: Vec<TokenId>,
@@ -19,7 +20,7 @@ pub struct Generation {
 }
 
 /// Why a generation ended.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Finish {
     StopToken,
@@ -42,7 +43,7 @@ pub enum DraftStop {
 }
 
 /// One forward of the verifier (or of the window model) and what led to it.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Round {
     /// Committed tokens before the round, the prompt included.
     pub context_len: usize,
@@ -63,7 +64,7 @@ pub struct Round {
 }
 
 /// One position that a decoder looked at.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Slot {
     /// Absolute position (0 is the first prompt token).
     pub position: u32,
@@ -100,6 +101,17 @@ pub enum Outcome {
     Unfilled,
 }
 
+impl Outcome {
+    /// Fate of slot `index` of a draft of which the verifier accepted `accepted` tokens.
+    pub fn of_drafted(index: usize, accepted: usize) -> Self {
+        match index.cmp(&accepted) {
+            Ordering::Less => Self::Accepted,
+            Ordering::Equal => Self::Rejected,
+            Ordering::Greater => Self::Untested,
+        }
+    }
+}
+
 /// Counts that add up over rounds and generations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -134,6 +146,41 @@ impl AddAssign for Counts {
         self.drafter_token_instances += other.drafter_token_instances;
         self.token_instances += other.token_instances;
         self.forced_mask_commits += other.forced_mask_commits;
+    }
+}
+
+/// What one round with a draft adds to the counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RoundCounts {
+    pub drafted: usize,
+    pub accepted: usize,
+    pub committed: usize,
+    pub drafter_forwards: usize,
+    pub drafter_token_instances: usize,
+}
+
+impl RoundCounts {
+    /// Drafted tokens that were compared; stops at the first rejection.
+    pub fn tested(&self) -> usize {
+        self.drafted.min(self.accepted + 1)
+    }
+}
+
+impl From<RoundCounts> for Counts {
+    fn from(round: RoundCounts) -> Self {
+        Self {
+            rounds: 1,
+            drafted: round.drafted as u64,
+            tested: round.tested() as u64,
+            accepted: round.accepted as u64,
+            committed: round.committed as u64,
+            drafter_forwards: round.drafter_forwards as u64,
+            verifier_forwards: 1,
+            drafter_token_instances: round.drafter_token_instances as u64,
+            // The last committed token is fed with the draft.
+            token_instances: round.drafted as u64 + 1,
+            ..Self::default()
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 use super::draft::Draft;
 use crate::engine::ending;
 use crate::engine::session::Request;
-use crate::engine::step::{Counts, Durations, Finish, Generation, Outcome, Round, Slot};
+use crate::engine::step::{
+    Counts, Durations, Finish, Generation, Outcome, Round, RoundCounts, Slot,
+};
 use crate::model::lm::TokenId;
 use crate::policy::accept::Verdict;
 
@@ -32,30 +34,26 @@ pub(in crate::engine) fn record(
     committed: Vec<TokenId>,
     durations: Durations,
 ) {
-    let drafted = draft.tokens.len();
-    let tested = drafted.min(verdict.accepted + 1);
     let drafter_forwards = draft.forwards.len();
+    let counts = RoundCounts {
+        drafted: draft.tokens.len(),
+        accepted: verdict.accepted,
+        committed: committed.len(),
+        drafter_forwards,
+        drafter_token_instances: draft.token_instances(drafter_forwards),
+    };
     let is_filled = |slot: &&Slot| slot.outcome == Outcome::Filled;
     generation.counts += Counts {
-        rounds: 1,
-        drafted: drafted as u64,
-        tested: tested as u64,
-        accepted: verdict.accepted as u64,
-        committed: committed.len() as u64,
         filled: draft.slots.iter().filter(is_filled).count() as u64,
-        drafter_forwards: drafter_forwards as u64,
-        verifier_forwards: 1,
-        drafter_token_instances: draft.token_instances(drafter_forwards) as u64,
-        token_instances: drafted as u64 + 1,
-        ..Counts::default()
+        ..Counts::from(counts)
     };
     generation.durations += durations;
     generation.ids.extend(&committed);
     generation.rounds.push(Round {
         context_len,
         draft: draft.tokens,
-        stopped_by: draft.stopped_by,
-        tested,
+        stopped_by: draft.course.stopped_by(),
+        tested: counts.tested(),
         accepted: verdict.accepted,
         committed,
         drafter_forwards,

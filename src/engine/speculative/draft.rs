@@ -2,26 +2,24 @@
 
 use std::time::Duration;
 
+use super::course::{Bounds, Course, SlotFacts};
 use super::setting::{Dice, Setting};
 use crate::engine::choice::compared_distribution;
 use crate::engine::ending;
-use crate::engine::step::{DraftStop, Slot};
+use crate::engine::step::Slot;
 use crate::model::lm::{ModelError, TokenId};
 use crate::policy::entropy::{EntropyRule, RowStats};
 use crate::policy::sample;
-use crate::policy::stop::{DraftOrder, SlotView, StopState};
+use crate::policy::stop::StopState;
 
 /// A draft, and all that was seen on the way.
 #[derive(Debug, Default)]
 pub(in crate::engine) struct Draft {
     pub tokens: Vec<TokenId>,
-    pub stopped_by: DraftStop,
+    /// How far it went, and why no further.
+    pub course: Course,
     /// One entry per slot looked at; those behind `tokens` were refused.
     pub slots: Vec<Slot>,
-    /// Entropy that the rule reads, per slot looked at.
-    pub entropies: Vec<f64>,
-    /// Raw probability of the drafted token, per slot looked at.
-    pub probabilities: Vec<f64>,
     /// Shannon entropy of the raw softmax per slot looked at, if the judge reads it.
     pub shannon: Vec<f64>,
     /// Distribution per slot looked at, if the judge or the record needs it.
@@ -30,24 +28,14 @@ pub(in crate::engine) struct Draft {
     pub forwards: Vec<Duration>,
     /// Rows fed in each of them. The first feeds the committed tokens that the cache lacks.
     pub fed: Vec<usize>,
-    bounds: Bounds,
-    is_over: bool,
 }
 
 impl Draft {
     /// A draft without a token yet; over at once when the bounds leave no room for one.
     pub(super) fn within(bounds: Bounds) -> Self {
-        let mut draft = Self {
-            bounds,
-            ..Self::default()
-        };
-        draft.end_at_bound();
+        let mut draft = Self::default();
+        draft.course.begin(bounds);
         draft
-    }
-
-    /// Whether no further slot is to be looked at.
-    pub fn is_over(&self) -> bool {
-        self.is_over
     }
 
     /// What a drafter with `cached_len` rows has to see before it can say something of the next slot.
@@ -62,38 +50,20 @@ impl Draft {
         self.forwards.push(duration);
     }
 
-    fn end_at_bound(&mut self) {
-        if self.tokens.len() >= self.bounds.cap {
-            self.is_over = true;
-            self.stopped_by = if self.bounds.cap < self.bounds.room {
-                DraftStop::Rule
-            } else {
-                DraftStop::MaxDraftLen
-            };
-        }
-    }
-
     /// Rows fed in the first `n_forwards` forwards.
     pub fn token_instances(&self, n_forwards: usize) -> usize {
         self.fed[..n_forwards].iter().sum()
     }
-}
 
-/// How long a draft may get.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Bounds {
-    /// What `max_draft_len` and the budget leave.
-    pub room: usize,
-    /// What the stopping rule asked for before the round, at most `room`.
-    pub cap: usize,
-}
-
-/// A slot that was looked at, before its fate is known.
-struct Candidate {
-    token: TokenId,
-    /// Raw probability of `token`.
-    probability: f64,
-    stats: RowStats,
+    /// Reduces the draft to its first `accepted` tokens, one forward each. Returns the duration of the
+    /// forwards that are undone.
+    pub(super) fn cut(&mut self, accepted: usize) -> Duration {
+        self.course.cut(accepted);
+        self.tokens.truncate(accepted);
+        self.slots.truncate(accepted);
+        self.fed.truncate(accepted);
+        self.forwards.drain(accepted..).sum()
+    }
 }
 
 /// Reads the drafter's row of the next slot: its token is drafted, or the draft ends before it.
@@ -108,52 +78,43 @@ pub(super) fn see_row(
     row: &[f32],
     dice: &mut Dice,
 ) -> Result<(), ModelError> {
-    let candidate = look(setting, text.len(), draft, row, dice)?;
-    match decide(setting, text, state, draft, candidate) {
-        Some(stop) => {
-            draft.stopped_by = stop;
-            draft.is_over = true;
-        }
-        None => draft.end_at_bound(),
+    let slot = look(setting, text, draft, row, dice)?;
+    if !draft.course.see(setting.terms(), state, &slot) {
+        draft.tokens.pop();
     }
     Ok(())
 }
 
-/// Notes what the drafter says of the next slot, and the token that its row would give.
+/// Notes what the drafter says of the next slot, and appends the token that its row would give.
 fn look(
     setting: &Setting<'_>,
-    context_len: usize,
+    text: &[TokenId],
     draft: &mut Draft,
     row: &[f32],
     dice: &mut Dice,
-) -> Result<Candidate, ModelError> {
-    let position = context_len + draft.tokens.len();
+) -> Result<SlotFacts, ModelError> {
+    let position = text.len() + draft.tokens.len();
     let reads_shannon = setting.reads_drafter_shannon();
     let kinds = [setting.rule.entropy, EntropyRule::default()];
     let stats = RowStats::read(row, &kinds[..1 + usize::from(reads_shannon)]);
     if stats.is_nan() {
         return Err(ModelError::NotANumber { row: position - 1 });
     }
-    let token = choose(setting, row, &stats, position, draft, dice);
-    let candidate = Candidate {
-        token,
-        probability: stats.probability(row[token as usize]),
-        stats,
-    };
-    draft.slots.push(Slot {
-        position: position as u32,
-        token,
-        entropy: candidate.stats.entropies[0],
-        adjusted: candidate.stats.entropies[0],
-        top1: candidate.stats.top1,
-        margin: candidate.stats.margin(),
-        ..Slot::default()
-    });
-    draft.entropies.push(candidate.stats.entropies[0]);
     if reads_shannon {
-        draft.shannon.push(candidate.stats.entropies[1]);
+        draft.shannon.push(stats.entropies[1]);
     }
-    Ok(candidate)
+    let token = choose(setting, row, &stats, position, draft, dice);
+    draft.tokens.push(token);
+    let ids = &text[setting.request.prompt.len()..];
+    let slot = SlotFacts {
+        entropy: stats.entropies[0],
+        probability: stats.probability(row[token as usize]),
+        top1: stats.top1,
+        top2: stats.top2,
+        is_end: ending::is_end(ids, &draft.tokens, setting.request),
+    };
+    draft.slots.push(slot.slot(position as u32, token));
+    Ok(slot)
 }
 
 /// The drafter's token; keeps its distribution if somebody asks for it later.
@@ -181,50 +142,4 @@ fn choose(
         draft.distributions.extend(distribution);
     }
     token
-}
-
-/// Drafts the candidate or not; says why the draft ends, if it does.
-fn decide(
-    setting: &Setting<'_>,
-    text: &[TokenId],
-    state: &StopState,
-    draft: &mut Draft,
-    candidate: Candidate,
-) -> Option<DraftStop> {
-    let slot = draft.tokens.len();
-    let (order, min) = (setting.rule.order, setting.rule.min_draft_len);
-    let is_kept_for_sure = order == DraftOrder::After || setting.request.sampling.is_greedy();
-    draft.probabilities.push(if is_kept_for_sure {
-        candidate.probability
-    } else {
-        candidate.stats.top1
-    });
-    let fires = |draft: &Draft| {
-        state.fires(SlotView {
-            entropies: &draft.entropies,
-            probabilities: &draft.probabilities,
-            top1: candidate.stats.top1,
-            top2: candidate.stats.top2,
-            draft_len_if_stopped: slot + usize::from(order == DraftOrder::After),
-        })
-    };
-    let falls_back = setting
-        .rule
-        .accept
-        .fallback_threshold()
-        .is_some_and(|threshold| candidate.stats.top1 < threshold);
-    if slot >= min && (falls_back || (order == DraftOrder::Before && fires(draft))) {
-        return Some(DraftStop::Rule);
-    }
-    let fires_after = order != DraftOrder::Before && slot + 1 >= min && fires(draft);
-    if fires_after && order == DraftOrder::AfterDrop && slot >= min {
-        return Some(DraftStop::Rule);
-    }
-    draft.tokens.push(candidate.token);
-    draft.probabilities[slot] = candidate.probability;
-    let ids = &text[setting.request.prompt.len()..];
-    if ending::is_end(ids, &draft.tokens, setting.request) {
-        return Some(DraftStop::Eos);
-    }
-    fires_after.then_some(DraftStop::Rule)
 }

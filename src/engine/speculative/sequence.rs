@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use super::draft::{self, Bounds, Draft};
+use super::course::Bounds;
+use super::draft::{self, Draft};
 use super::setting::{Dice, Setting};
 use super::{SpeculativeRule, commit, verify};
 use crate::engine::session::{EngineError, Request};
-use crate::engine::step::{DraftStop, Durations, Finish, Generation};
+use crate::engine::step::{Durations, Finish, Generation};
 use crate::model::lm::{Logits, ModelError, TokenId};
 use crate::policy::accept::Verdict;
-use crate::policy::stop::{RoundOutcome, StopState};
+use crate::policy::stop::StopState;
 
 /// What a generation decides and counts between the forwards, whoever runs these: a decoder of one
 /// prompt or of a batch.
@@ -64,14 +65,15 @@ impl<'a> Sequence<'a> {
     pub fn begin_round(&mut self, drafter_cached: usize) {
         self.context_len = self.text.len();
         self.drafter_cached = drafter_cached;
-        let n_committed = self.generation.ids.len();
-        self.draft = Draft::within(bounds(&self.setting, self.state, n_committed));
+        let budget_left = self.setting.request.max_new_tokens - self.generation.ids.len();
+        let bounds = Bounds::begin_round(self.setting.rule, self.state, budget_left);
+        self.draft = Draft::within(bounds);
     }
 
     /// Tokens that the drafter, which has cached `cached_len` rows, is to be fed next; None once the
     /// draft is over.
     pub fn drafter_tokens(&self, cached_len: usize) -> Option<&[TokenId]> {
-        (!self.draft.is_over()).then(|| self.draft.missing_tokens(&self.text, cached_len))
+        (!self.draft.course.is_over()).then(|| self.draft.missing_tokens(&self.text, cached_len))
     }
 
     /// Reads the row behind the tokens fed, which took the drafter `duration`.
@@ -135,17 +137,10 @@ impl<'a> Sequence<'a> {
     /// verifier's forward to be repeated over the shorter draft for its duration.
     pub fn cut_for_oracle(&mut self, verdict: &Verdict) -> Option<Duration> {
         let accepted = verdict.accepted;
-        let draft = &mut self.draft;
-        if !self.setting.rule.stop.is_oracle() || accepted == draft.tokens.len() {
+        if !self.setting.rule.stop.is_oracle() || accepted == self.draft.tokens.len() {
             return None;
         }
-        draft.stopped_by = DraftStop::Rule;
-        draft.tokens.truncate(accepted);
-        draft.slots.truncate(accepted);
-        draft.entropies.truncate(accepted);
-        draft.probabilities.truncate(accepted);
-        draft.fed.truncate(accepted);
-        Some(draft.forwards.drain(accepted..).sum())
+        Some(self.draft.cut(accepted))
     }
 
     /// Rows that the drafter has cached after the forwards of this round.
@@ -160,13 +155,8 @@ impl<'a> Sequence<'a> {
 
     /// Lets the stopping rule learn, and appends the accepted tokens and the verifier's own.
     pub fn commit(&mut self, verdict: &Verdict) {
-        self.state.end_round(RoundOutcome {
-            drafted: self.draft.tokens.len(),
-            accepted: verdict.accepted,
-            max_draft_len: self.setting.rule.max_draft_len,
-            entropies: &self.draft.entropies,
-            probabilities: &self.draft.probabilities,
-        });
+        let outcome = (self.draft.course).outcome(self.setting.rule, verdict.accepted);
+        self.state.end_round(outcome);
         let (committed, finish) = commit::committed(
             &self.generation.ids,
             &self.draft,
@@ -195,18 +185,5 @@ impl<'a> Sequence<'a> {
             self.text[self.context_len..].to_vec(),
             durations,
         );
-    }
-}
-
-/// What the rules and the budget allow in this round. The verifier adds a token of its own, so a
-/// draft leaves room for it.
-fn bounds(setting: &Setting<'_>, state: &mut StopState, n_committed: usize) -> Bounds {
-    let rule = setting.rule;
-    let budget_left = setting.request.max_new_tokens - n_committed;
-    let room = rule.max_draft_len.min(budget_left - 1);
-    let wanted = state.begin_round(rule.max_draft_len);
-    Bounds {
-        room,
-        cap: wanted.max(rule.min_draft_len).min(room),
     }
 }

@@ -1,4 +1,5 @@
 use super::SpeculativeRule;
+use super::course::Terms;
 use crate::engine::session::{EngineError, Request};
 use crate::policy::accept::Judge;
 use crate::policy::noise::Noise;
@@ -19,6 +20,13 @@ impl<'a> Setting<'a> {
             request,
             judge: judge.ok_or(EngineError::GreedyAcceptance { temperature })?,
         })
+    }
+
+    pub fn terms(&self) -> Terms<'a> {
+        Terms {
+            rule: self.rule,
+            is_greedy: self.request.sampling.is_greedy(),
+        }
     }
 
     /// Does anybody look at the drafter's distributions once the tokens are drafted?

@@ -122,13 +122,7 @@ pub(in crate::engine) fn mark_slots(
 ) {
     let drafted = draft.tokens.len();
     for (index, slot) in draft.slots.iter_mut().enumerate().take(drafted) {
-        slot.outcome = if index < accepted {
-            Outcome::Accepted
-        } else if index == accepted {
-            Outcome::Rejected
-        } else {
-            Outcome::Untested
-        };
+        slot.outcome = Outcome::of_drafted(index, accepted);
     }
     if setting.request.record.overlap {
         let looked_at = draft.slots.iter_mut().zip(&draft.distributions);

@@ -7,6 +7,7 @@ use crate::engine::choice::compared_distribution;
 use crate::engine::clock::timed;
 use crate::engine::ending;
 use crate::engine::session::Request;
+use crate::engine::speculative::course::Course;
 use crate::engine::speculative::draft::Draft;
 use crate::engine::speculative::setting::Setting;
 use crate::engine::step::{DraftStop, Outcome, Slot};
@@ -184,7 +185,7 @@ impl Sketch {
 
     fn hand_over(self, lead: &Lead, draft: &mut Draft) {
         draft.tokens = self.window.tokens()[..lead.len].to_vec();
-        draft.stopped_by = lead.stopped_by;
+        draft.course = Course::ended(lead.len, lead.stopped_by);
         draft.slots = self.slots;
         let leading = self.distributions.into_iter().take(lead.len);
         draft.distributions = leading.flatten().collect();
