@@ -119,6 +119,13 @@ impl Trace {
         tokens.iter().copied().flatten().collect()
     }
 
+    /// Whether the verifier's token leads by less than `tolerance` logits somewhere in the text of a
+    /// prompt.
+    pub fn has_near_tie(&self, prompt: usize, tolerance: f64) -> bool {
+        let leads = &self.slots.verifier_lead[self.text_rows(prompt)];
+        leads.iter().flatten().any(|&lead| lead < tolerance)
+    }
+
     /// Positions at which the verifier's token leads by less than `tolerance` logits: where rounding
     /// may make a live run choose another.
     pub fn near_ties(&self, tolerance: f64) -> usize {
