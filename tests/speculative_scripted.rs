@@ -807,6 +807,7 @@ fn a_rule_of_scope_stream_remembers_and_one_of_scope_prompt_does_not() {
             max_draft_len: 6,
             entropy: EntropyRule::default(),
             accept: AcceptRule::default(),
+            batch_size: 1,
         };
         let mut memory = None;
         let prompt = prompt(3);

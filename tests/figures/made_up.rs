@@ -64,6 +64,7 @@ pub fn sweep() -> SweepView {
             cost_curve("drafter on this device", 0.31, 0.09),
             cost_curve("profile h100-8b", 0.004, 0.0),
         ],
+        replay: None,
         hardware_profile: Some("h100-8b".to_owned()),
     }
 }
