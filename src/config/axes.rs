@@ -52,6 +52,11 @@ impl Axes {
         self.0.is_empty()
     }
 
+    /// Values of each axis.
+    pub fn lens(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().map(|(_, values)| values.len())
+    }
+
     fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|(axis, _)| axis.as_str())
     }

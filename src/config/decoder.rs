@@ -100,6 +100,17 @@ impl DecoderSpec {
         }
     }
 
+    /// Whether the text is provably the verifier's.
+    pub fn is_lossless(&self) -> bool {
+        match self {
+            Self::Autoregressive { .. } => true,
+            Self::Speculative { accept, .. } | Self::WindowDraft { accept, .. } => {
+                accept.is_lossless()
+            }
+            Self::Window { .. } => false,
+        }
+    }
+
     /// Whether every parameter is inside the range in which it means something.
     ///
     /// # Errors

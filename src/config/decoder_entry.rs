@@ -44,6 +44,8 @@ pub struct Point {
     pub decoder: DecoderSpec,
     /// Dotted path and value, in the order of the axes.
     pub axes: Vec<(String, Value)>,
+    /// Its place among all combinations of the axes, those left out included, the last axis fastest.
+    pub number: usize,
 }
 
 /// A point, and the document that it was read from.
@@ -65,7 +67,7 @@ impl DecoderEntry {
         let resolved = self
             .settings()?
             .iter()
-            .map(|settings| self.resolve(settings, &mut foreign))
+            .map(|(number, settings)| self.resolve(*number, settings, &mut foreign))
             .collect::<Result<Vec<_>, _>>()?;
         let is_known = |key: &str| {
             resolved
@@ -81,13 +83,22 @@ impl DecoderEntry {
         }
     }
 
-    /// The combinations of the axes that `exclude` leaves.
-    fn settings(&self) -> Result<Vec<Vec<Setting>>, Fault> {
-        let mut combinations = alternatives(&self.list, &self.zip, &self.grid)?;
+    /// Values of each axis that points are numbered by: the alternatives of `list`, the rows of `zip`,
+    /// the axes of `grid`.
+    pub fn shape(&self) -> Vec<usize> {
+        let rows = [self.list.len(), self.zip.lens().next().unwrap_or(0)];
+        let rows = rows.into_iter().filter(|n_rows| *n_rows > 0);
+        rows.chain(self.grid.lens()).collect()
+    }
+
+    /// The combinations of the axes that `exclude` leaves, with their numbers.
+    fn settings(&self) -> Result<Vec<(usize, Vec<Setting>)>, Fault> {
+        let all = alternatives(&self.list, &self.zip, &self.grid)?;
+        let mut combinations: Vec<_> = all.into_iter().enumerate().collect();
         for (index, excluded) in self.exclude.iter().enumerate() {
             let fault = |reason: &str| Err(Fault::new(format!("exclude[{index}]"), reason));
             let n_before = combinations.len();
-            combinations.retain(|settings| {
+            combinations.retain(|(_, settings)| {
                 !excluded.iter().all(|(axis, value)| {
                     settings
                         .iter()
@@ -107,6 +118,7 @@ impl DecoderEntry {
     /// `foreign` collects the fields left out, each with the fault that it would be.
     fn resolve(
         &self,
+        number: usize,
         settings: &[Setting],
         foreign: &mut Vec<(String, Fault)>,
     ) -> Result<Resolved, Fault> {
@@ -142,7 +154,11 @@ impl DecoderEntry {
             .map(|setting| (setting.axis.clone(), as_typed(setting, &typed)))
             .collect();
         Ok(Resolved {
-            point: Point { decoder, axes },
+            point: Point {
+                decoder,
+                axes,
+                number,
+            },
             document,
         })
     }

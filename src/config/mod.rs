@@ -12,6 +12,7 @@ pub mod load;
 pub mod models;
 mod overrides;
 pub mod param_grid;
+pub mod reduce;
 pub mod replay;
 mod strict;
 pub mod sweep;

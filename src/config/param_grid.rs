@@ -147,12 +147,26 @@ impl ParamGrid {
         refuse_zeros("window_size", &self.window_size)?;
         refuse_zeros("max_draft_len", &self.max_draft_len)?;
         self.combinations()
-            .map(|values| {
-                let point = values.point();
+            .enumerate()
+            .map(|(number, values)| {
+                let point = values.point(number);
                 point.decoder.check()?;
                 Ok((values.strategy, point))
             })
             .collect()
+    }
+
+    /// Values of each list, in the order of the fields.
+    pub fn shape(&self) -> Vec<usize> {
+        vec![
+            self.theta_abs.len(),
+            self.theta_rel.len(),
+            self.window_size.len(),
+            self.min_draft_len.len(),
+            self.max_draft_len.len(),
+            self.entropy_type.len(),
+            self.stopping_strategy.len(),
+        ]
     }
 
     fn combinations(&self) -> impl Iterator<Item = Values<'_>> {
@@ -216,7 +230,7 @@ fn refuse_zeros(list: &str, values: &[usize]) -> Result<(), Fault> {
 }
 
 impl Values<'_> {
-    fn point(&self) -> Point {
+    fn point(&self, number: usize) -> Point {
         Point {
             decoder: DecoderSpec::Speculative {
                 stop: self.stop(),
@@ -228,6 +242,7 @@ impl Values<'_> {
                 batch_size: 1,
             },
             axes: self.axes(),
+            number,
         }
     }
 

@@ -10,6 +10,7 @@ use super::error::{ConfigError, Fault};
 use super::hardware::HardwareProfile;
 use super::models::{Dtype, ModelsSpec, Role};
 use super::param_grid::ParamGrid;
+use super::reduce::{HalvingSpec, SampleSpec};
 use super::replay::{ReplaySpec, SweepMode};
 use super::workload::{TimingSpec, WorkloadSpec};
 use crate::model::device::DeviceSpec;
@@ -38,6 +39,12 @@ pub struct SweepSpec {
     /// The flat form of a grid; its points follow those of `decoders`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub param_grid: Option<ParamGrid>,
+    /// Of a grid that is too large, run only some trials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<SampleSpec>,
+    /// Run trials that fall behind on some of the prompts only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halving: Option<HalvingSpec>,
     #[serde(default)]
     pub mode: SweepMode,
     #[serde(default)]
@@ -88,6 +95,12 @@ impl SweepSpec {
             .check()
             .map_err(|fault| fault.below("workload"))?;
         self.timing.check().map_err(|fault| fault.below("timing"))?;
+        if let Some(sample) = self.sample {
+            sample.check().map_err(|fault| fault.below("sample"))?;
+        }
+        if let Some(halving) = self.halving {
+            halving.check().map_err(|fault| fault.below("halving"))?;
+        }
         self.sampling.validate()?;
         self.check_names()?;
         self.require_model(Role::Verifier, "the autoregressive baseline")?;

@@ -12,6 +12,15 @@ use crate::config::sweep::SweepSpec;
 /// The name of the baseline and of its family.
 const BASELINE: &str = "autoregressive";
 
+/// The points of one decoder entry, or of `param_grid`.
+pub(super) struct Entry {
+    /// Its key in the sweep file.
+    pub path: String,
+    /// Values of each axis that points are numbered by.
+    pub shape: Vec<usize>,
+    pub candidates: Vec<Candidate>,
+}
+
 /// A point with its names.
 pub(super) struct Candidate {
     pub family: String,
@@ -19,6 +28,8 @@ pub(super) struct Candidate {
     pub decoder: DecoderSpec,
     /// Axes that the decoder reads.
     pub axes: Vec<(String, Value)>,
+    /// See [`Point::number`].
+    pub number: usize,
 }
 
 impl Candidate {
@@ -28,6 +39,7 @@ impl Candidate {
             label: label(family, &point.axes),
             decoder: point.decoder,
             axes: point.axes,
+            number: point.number,
         }
     }
 }
@@ -39,28 +51,40 @@ pub(super) fn baseline(batch_size: usize) -> Candidate {
         1 => Vec::new(),
         _ => vec![("batch_size".to_owned(), batch_size.into())],
     };
-    Candidate::new(BASELINE, Point { decoder, axes })
+    let point = Point {
+        decoder,
+        axes,
+        number: 0,
+    };
+    Candidate::new(BASELINE, point)
 }
 
 /// The points of `decoders`, then those of `param_grid`, in the order of the file.
-pub(super) fn candidates(sweep: &SweepSpec) -> Result<Vec<Candidate>, Fault> {
-    let mut candidates = Vec::new();
+pub(super) fn entries(sweep: &SweepSpec) -> Result<Vec<Entry>, Fault> {
+    let mut entries = Vec::new();
     for (index, entry) in sweep.decoders.iter().enumerate() {
-        let points = entry
-            .points()
-            .map_err(|fault| fault.below(&format!("decoders[{index}]")))?;
-        candidates.extend(points.into_iter().map(|mut point| {
+        let path = format!("decoders[{index}]");
+        let points = entry.points().map_err(|fault| fault.below(&path))?;
+        let candidates = points.into_iter().map(|mut point| {
             canonical::retain_read_axes(&mut point);
             Candidate::new(&entry.name, point)
-        }));
+        });
+        entries.push(Entry {
+            path,
+            shape: entry.shape(),
+            candidates: candidates.collect(),
+        });
     }
     if let Some(grid) = &sweep.param_grid {
         let points = grid.points().map_err(|fault| fault.below("param_grid"))?;
-        candidates.extend(
-            points
-                .into_iter()
-                .map(|(strategy, point)| Candidate::new(strategy.name(), point)),
-        );
+        let candidates = points
+            .into_iter()
+            .map(|(strategy, point)| Candidate::new(strategy.name(), point));
+        entries.push(Entry {
+            path: "param_grid".to_owned(),
+            shape: grid.shape(),
+            candidates: candidates.collect(),
+        });
     }
-    Ok(candidates)
+    Ok(entries)
 }

@@ -3,8 +3,12 @@
 mod canonical;
 mod equal_rules;
 mod grid;
+pub mod halving;
 mod label;
 mod reads;
+mod sample;
+pub mod shard;
+mod sobol;
 mod trial;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -16,6 +20,7 @@ use crate::config::sweep::SweepSpec;
 
 pub use reads::{reads_entropy, select_reads_entropy};
 pub use trial::Trial;
+use sample::Cells;
 
 /// The trials of a sweep, in the order in which they are reported.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -27,6 +32,8 @@ pub struct Plan {
     pub refused: Vec<Refused>,
     /// Points that are no trial of their own because they equal an earlier one.
     pub merged: Merged,
+    /// Distinct points that `sample` leaves out.
+    pub n_left_out: usize,
 }
 
 /// A point that no decoder can run.
@@ -46,40 +53,47 @@ pub struct Merged {
 }
 
 impl Plan {
-    /// Points of the sweep, the baselines not counted: trials, merged and refused ones.
+    /// Points of the sweep, the baselines not counted: trials, merged, refused and left out ones.
     pub fn n_points(&self) -> usize {
-        self.trials.len() - self.n_baselines
+        self.n_distinct()
             + self.merged.unread
             + self.merged.equal_rules
             + self.refused.len()
+    }
+
+    /// Distinct points, those that `sample` leaves out included.
+    pub fn n_distinct(&self) -> usize {
+        self.trials.len() - self.n_baselines + self.n_left_out
     }
 }
 
 /// Plans a sweep. The same sweep gives the same plan, ids included.
 ///
 /// # Errors
-/// A decoder that cannot be read, or a sweep of which every point is refused.
+/// A decoder that cannot be read, a sweep of which every point is refused, or a sample that cannot be taken.
 pub fn plan(sweep: &SweepSpec) -> Result<Plan, ConfigError> {
-    let candidates = grid::candidates(sweep).map_err(|fault| fault.in_file(&sweep.file))?;
+    let entries = grid::entries(sweep).map_err(|fault| fault.in_file(&sweep.file))?;
     let mut planning = Planning::default();
-    let batch_sizes: BTreeSet<usize> = candidates
+    let batch_sizes: BTreeSet<usize> = entries
         .iter()
+        .flat_map(|entry| &entry.candidates)
         .map(|candidate| candidate.decoder.batch_size())
         .chain([1])
         .collect();
     for &batch_size in &batch_sizes {
         planning.add(sweep, grid::baseline(batch_size));
     }
-    for candidate in candidates {
-        planning.add(sweep, candidate);
-    }
+    let n_baselines = planning.trials.len();
+    let cells: Vec<Cells> = entries
+        .into_iter()
+        .map(|entry| planning.add_entry(sweep, entry))
+        .collect();
     let Planning {
         mut trials,
         refused,
         merged,
         ..
     } = planning;
-    let n_baselines = batch_sizes.len();
     if let Some(first) = refused.first()
         && trials.len() == n_baselines
         && merged == Merged::default()
@@ -88,7 +102,18 @@ pub fn plan(sweep: &SweepSpec) -> Result<Plan, ConfigError> {
         return Err(Fault::new("", reason).in_file(&sweep.file));
     }
     label::tell_apart(&mut trials);
+    let n_all = trials.len();
+    if let Some(sample) = &sweep.sample {
+        let chosen =
+            sample::choose(sample, &cells).map_err(|fault| fault.in_file(&sweep.file))?;
+        let kept = trials.into_iter().enumerate();
+        trials = kept
+            .filter(|(place, _)| *place < n_baselines || chosen.contains(place))
+            .map(|(_, trial)| trial)
+            .collect();
+    }
     Ok(Plan {
+        n_left_out: n_all - trials.len(),
         trials,
         n_baselines,
         refused,
@@ -108,13 +133,31 @@ struct Planning {
 }
 
 impl Planning {
-    fn add(&mut self, sweep: &SweepSpec, candidate: grid::Candidate) {
+    fn add_entry(&mut self, sweep: &SweepSpec, entry: grid::Entry) -> Cells {
+        let first = self.trials.len();
+        let mut trials = HashMap::new();
+        for candidate in entry.candidates {
+            let number = candidate.number;
+            if let Some(trial) = self.add(sweep, candidate).filter(|trial| *trial >= first) {
+                trials.insert(number, trial);
+            }
+        }
+        Cells {
+            path: entry.path,
+            shape: entry.shape,
+            trials,
+            own: first..self.trials.len(),
+        }
+    }
+
+    /// The index of the point's trial; none when it is refused.
+    fn add(&mut self, sweep: &SweepSpec, candidate: grid::Candidate) -> Option<usize> {
         if let Some(reason) = canonical::refusal(&candidate.decoder, &sweep.sampling) {
             self.refused.push(Refused {
                 label: candidate.label,
                 reason,
             });
-            return;
+            return None;
         }
         let read = canonical::text(&canonical::read_parameters(&candidate.decoder));
         let is_new = self.seen.insert(read);
@@ -122,7 +165,7 @@ impl Planning {
         let Some(&index) = self.by_id.get(&id) else {
             self.by_id.insert(id.clone(), self.trials.len());
             self.trials.push(Trial::new(id, candidate));
-            return;
+            return Some(self.trials.len() - 1);
         };
         let names = &mut self.trials[index].names;
         if !names.contains(&candidate.label) {
@@ -133,6 +176,7 @@ impl Planning {
         } else {
             self.merged.unread += 1;
         }
+        Some(index)
     }
 }
 

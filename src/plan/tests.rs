@@ -413,3 +413,69 @@ fn two_trials_never_share_a_label() {
     assert_eq!(distinct.len(), plan.trials.len());
     assert_eq!(plan.trials.len(), 4);
 }
+
+fn sampled(rest: &str, sample: &str) -> Plan {
+    planned(&format!("{rest}\nsample: {sample}"))
+}
+
+#[test]
+fn a_sample_keeps_the_baseline_the_order_and_the_ids_of_the_plan() {
+    let all = planned(PARAM_GRID);
+    for kind in ["sobol", "random"] {
+        let plan = sampled(PARAM_GRID, &format!("{{kind: {kind}, n: 200, seed: 3}}"));
+        assert_eq!((plan.trials.len(), plan.n_left_out), (201, 2_284), "{kind}");
+        assert_eq!((plan.n_points(), plan.n_distinct()), (6_480, 2_484));
+        let place = |trial: &Trial| all.trials.iter().position(|other| other == trial).unwrap();
+        let places: Vec<usize> = plan.trials.iter().map(place).collect();
+        assert!(places[0] == 0 && places.is_sorted(), "{kind}");
+        assert_eq!(plan, sampled(PARAM_GRID, &format!("{{kind: {kind}, n: 200, seed: 3}}")));
+        assert_ne!(plan, sampled(PARAM_GRID, &format!("{{kind: {kind}, n: 200, seed: 4}}")));
+    }
+}
+
+#[test]
+fn a_sobol_sample_of_the_flat_grid_takes_every_strategy_and_value_about_equally_often() {
+    let plan = sampled(PARAM_GRID, "{kind: sobol, n: 120}");
+    let n = |family: &str, axis: &str, value: f64| {
+        let trials = plan.trials.iter().filter(|trial| trial.family == family);
+        let has = |trial: &&Trial| trial.axes.iter().any(|(a, v)| a == axis && *v == json!(value));
+        trials.filter(has).count()
+    };
+    // Points are drawn from all 6,480, a third of each strategy; equal ones are one trial.
+    for family in ["absolute", "relative", "combined"] {
+        let trials = plan.trials.iter().filter(|trial| trial.family == family).count();
+        assert!((30..=50).contains(&trials), "{family}: {trials}");
+    }
+    for theta in [0.5, 1.0, 1.5, 2.0, 2.5] {
+        let (absolute, combined) = (n("absolute", "theta_abs", theta), n("combined", "theta_abs", theta));
+        assert!((4..=12).contains(&absolute) && (4..=12).contains(&combined), "θ = {theta}: {absolute}, {combined}");
+    }
+}
+
+#[test]
+fn a_sample_over_several_entries_leaves_none_of_them_out() {
+    let decoders = "decoders:
+          - {name: k, kind: speculative, stop: {kind: fixed}, grid: {max_draft_len: [2, 4, 6, 8]}}
+          - {name: o, kind: speculative, stop: {kind: oracle}}
+          - {name: w, kind: window, grid: {window_size: [4, 8, 16, 32], select.entropy_threshold: [0.2, 0.3, 0.4, 0.5]},
+             exclude: [{window_size: 32}]}";
+    let plan = sampled(decoders, "{kind: sobol, n: 8, seed: 1}");
+    let n = |family: &str| plan.trials.iter().filter(|trial| trial.family == family).count();
+    assert_eq!([n("k"), n("o"), n("w")], [2, 1, 5]);
+    for n in [17, 1_000] {
+        let all = sampled(decoders, &format!("{{kind: sobol, n: {n}}}"));
+        assert_eq!(all, planned(decoders), "a sample of {n} of 17");
+    }
+}
+
+#[test]
+fn a_sample_too_small_for_its_entries_is_an_error() {
+    let sweep = sweep(
+        "decoders: [{name: w, kind: window, grid: {window_size: [4, 8]}}, {name: m, kind: window, select: {kind: margin}}]
+sample: {kind: sobol, n: 1}",
+    );
+    assert_eq!(
+        plan(&sweep).unwrap_err().to_string(),
+        "test.yaml: sample.n: 1 is too few for one trial of each of 2 entries, expected 2 or more"
+    );
+}
