@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::plan::shard::Shard;
+
 /// Experiments on entropy-based speculative decoding and WeDLM window decoding.
 #[derive(Debug, Parser)]
 #[command(name = "wedlm-bench", version, arg_required_else_help = true)]
@@ -16,6 +18,8 @@ pub struct Cli {
 pub enum Verb {
     /// Run every point of a sweep file and write tables, figures and a report
     Sweep(SweepArgs),
+    /// Join the runs of a sweep's shards into one run, with its tables, figures and report
+    Merge(MergeArgs),
     /// Decode the prompts of a sweep once and note what every stopping rule would need
     Trace(TraceArgs),
     /// Answer a sweep from a trace instead of decoding
@@ -42,9 +46,28 @@ pub struct SweepArgs {
     /// Folder for run folders
     #[arg(long, default_value = "results")]
     pub out: PathBuf,
-    /// Continue the newest unfinished run of this sweep, if there is one
+    /// Continue the newest unfinished run of this sweep, if there is one, or the one in FOLDER
+    #[arg(long, value_name = "FOLDER")]
+    pub resume: Option<Option<PathBuf>>,
+    /// Run part I of N equal ones, and the baselines; `merge` joins the parts
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
+    /// Stop at the first generation that fails, with exit code 1; what is done is kept
     #[arg(long)]
-    pub resume: bool,
+    pub fail_fast: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// Folders of the runs
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Folder for run folders
+    #[arg(long, default_value = "results")]
+    pub out: PathBuf,
+    /// Allow that trials or prompts are missing
+    #[arg(long)]
+    pub partial: bool,
 }
 
 #[derive(Debug, Args)]

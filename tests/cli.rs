@@ -317,8 +317,18 @@ fn a_resumed_sweep_runs_only_what_is_missing() {
         .replace("\"finished\"", "\"running\"");
     fs::write(&manifest, running).unwrap();
     let other = sweep(out.path(), &["--limit", "1", "--resume"]);
-    assert_eq!(other.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&other.stderr).contains("another configuration"));
+    let note = String::from_utf8_lossy(&other.stderr).into_owned();
+    assert!(
+        note.contains("another configuration (workload.limit: 2, not 1)"),
+        "{note}"
+    );
+    let started = stdout(&other);
+    assert_ne!(Path::new(started.lines().last().unwrap()), folder);
+    assert_eq!(
+        fs::read_to_string(&journal).unwrap(),
+        after,
+        "a run of another configuration is left alone"
+    );
 }
 
 /// The generations in the journal of a finished run, as JSON.

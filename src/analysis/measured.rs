@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::config::hardware::HardwareProfile;
+use crate::plan::shard::Shard;
 use crate::record::journal::Entry;
 use crate::record::schema::{GenerationRecord, PositionRecord};
 use crate::stats::interval::Interval;
@@ -82,6 +83,11 @@ impl<'a> Measured<'a> {
         Ok(measured)
     }
 
+    /// The part of the sweep that ran it.
+    pub fn shard(&self) -> Option<Shard> {
+        self.rows.first().and_then(|row| row.shard)
+    }
+
     /// The rows of a replayed trial with the totals of their rounds. `profile` holds the costs of the
     /// hardware profile.
     pub fn replayed(
@@ -155,6 +161,18 @@ impl Baseline {
                 Some((theirs.ns, ns))
             });
         both.unzip()
+    }
+
+    /// Wall times of the trial as if it had run where `elsewhere` did: as many times longer on each prompt
+    /// as that baseline is. Prompts that a baseline lacks are left out.
+    pub fn carried_over(&self, own: &Measured<'_>, elsewhere: &Self) -> Vec<f64> {
+        let times = own.rows.iter().zip(&own.prompt_ns);
+        times
+            .filter_map(|(row, ns)| {
+                let there = elsewhere.by_prompt.get(&row.prompt)?;
+                Some(ns * there.ns / self.by_prompt.get(&row.prompt)?.ns)
+            })
+            .collect()
     }
 
     /// Projected seconds of the baseline over those of the trial, on the prompts that both have.

@@ -1,6 +1,6 @@
 //! Every ratio that a report shows is derived here, from counts and durations.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::analysis::fills::fills;
 use crate::analysis::measured::{Baseline, Measured};
@@ -8,6 +8,7 @@ use crate::analysis::trial_row::{axis_names, plain, record};
 use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
 use crate::config::decoder::DecoderSpec;
 use crate::config::hardware::HardwareProfile;
+use crate::plan::shard::Shard;
 use crate::plan::{Trial, reads_entropy, select_reads_entropy};
 use crate::policy::stop::StopRule;
 use crate::record::journal::Entry;
@@ -25,11 +26,14 @@ pub struct Summary {
 }
 
 /// Adds trial after trial to a [`Summary`]. A trial is compared with autoregressive decoding of the same
-/// batch size and of the same mode, on the prompts that both have; a trial with an error has no figures.
+/// batch size, mode and shard, on the prompts that both have; a trial with an error has no figures.
 #[derive(Debug)]
 pub struct Summariser<'b> {
     summary: Summary,
-    baselines: HashMap<(usize, Mode), Baseline>,
+    /// By batch size and mode, one of each shard, the one shown first.
+    baselines: HashMap<(usize, Mode), Vec<(Option<Shard>, Baseline)>>,
+    /// Prompts after which a trial was dropped, by its id.
+    dropped: HashMap<&'b str, usize>,
     axis_names: Vec<String>,
     bootstrap: &'b Bootstrap,
 }
@@ -40,15 +44,24 @@ impl<'b> Summariser<'b> {
         Self {
             summary: Summary::default(),
             baselines: HashMap::new(),
+            dropped: HashMap::new(),
             axis_names: axis_names(trials),
             bootstrap,
         }
     }
 
-    /// Makes known what trials of this batch size and mode are compared with.
+    /// Makes known which trials did not run on all prompts.
+    #[must_use]
+    pub fn with_dropped(mut self, dropped: HashMap<&'b str, usize>) -> Self {
+        self.dropped = dropped;
+        self
+    }
+
+    /// Makes known what trials of this batch size and mode, in the shard that it ran in, are compared with.
     pub fn add_baseline(&mut self, batch_size: usize, mode: Mode, measured: &Measured<'_>) {
-        let baseline = Baseline::of(measured);
-        self.baselines.insert((batch_size, mode), baseline);
+        let baseline = (measured.shard(), Baseline::of(measured));
+        let of_shards = self.baselines.entry((batch_size, mode)).or_default();
+        of_shards.push(baseline);
     }
 
     /// Adds a trial, after its baseline.
@@ -74,19 +87,32 @@ impl<'b> Summariser<'b> {
         mode: Mode,
         measured: &Result<Measured<'_>, String>,
     ) -> TrialView {
-        let baseline = self.baselines.get(&(trial.decoder.batch_size(), mode));
+        let of_shards = self.baselines.get(&(trial.decoder.batch_size(), mode));
+        let of_shards = of_shards.map_or(&[][..], Vec::as_slice);
         let is_baseline = kind(&trial.decoder) == TrialKind::Autoregressive;
         let result = measured
             .as_ref()
-            .map(|measured| measures(measured, baseline, is_baseline, self.bootstrap))
+            .map(|measured| {
+                let own = of_shards.iter().find(|(shard, _)| *shard == measured.shard());
+                let baseline = own.map(|(_, baseline)| baseline);
+                let mut measures = measures(measured, baseline, is_baseline, self.bootstrap);
+                if let (Some(own), Some(shown)) = (own, of_shards.first())
+                    && own.0 != shown.0
+                {
+                    measures.prompt_ns = own.1.carried_over(measured, &shown.1);
+                }
+                measures
+            })
             .map_err(Clone::clone);
-        let record = record(
+        let dropped_after = self.dropped.get(trial.id.as_str()).copied();
+        let mut record = record(
             trial,
             mode,
             measured.as_ref().ok(),
             &result,
             &self.axis_names,
         );
+        record.note = dropped_after.map(|n| format!("dropped after {n} prompts"));
         self.summary.records.push(record);
         TrialView {
             label: trial.label.clone(),
@@ -99,7 +125,8 @@ impl<'b> Summariser<'b> {
                 .collect(),
             batch_size: trial.decoder.batch_size(),
             mode,
-            lossless: is_lossless(&trial.decoder),
+            dropped_after,
+            lossless: trial.decoder.is_lossless(),
             result,
         }
     }
@@ -114,19 +141,30 @@ impl<'b> Summariser<'b> {
     }
 }
 
-/// Summarises trials that all ran here.
+/// Adds trials that were all decoded. A baseline that several shards ran is shown as the first of them ran
+/// it; each trial is compared with that of its own.
 pub fn summarise(
+    mut summariser: Summariser<'_>,
     trials: &[Trial],
     entries: &[Entry],
     profile: Option<&HardwareProfile>,
-    bootstrap: &Bootstrap,
 ) -> Summary {
     let by_trial = by_trial(entries);
-    let mut summariser = Summariser::new(trials, bootstrap);
     for trial in trials {
         let own = by_trial.get(trial.id.as_str());
-        let measured = Measured::live(own.map_or(&[], Vec::as_slice), profile);
-        summariser.add_live(trial, &measured);
+        let mut by_shard: BTreeMap<Option<Shard>, Vec<&Entry>> = BTreeMap::new();
+        for &entry in own.into_iter().flatten() {
+            let shard = by_shard.entry(entry.generation.shard).or_default();
+            shard.push(entry);
+        }
+        let mut of_shards = by_shard
+            .values()
+            .map(|entries| Measured::live(entries, profile));
+        let shown = of_shards.next().unwrap_or_else(|| Measured::live(&[], profile));
+        summariser.add_live(trial, &shown);
+        for measured in of_shards.flatten() {
+            summariser.add_baseline(trial.decoder.batch_size(), Mode::Live, &measured);
+        }
     }
     summariser.finish()
 }
@@ -139,17 +177,6 @@ pub fn by_trial(entries: &[Entry]) -> HashMap<&str, Vec<&Entry>> {
         by_trial.entry(id).or_default().push(entry);
     }
     by_trial
-}
-
-/// Whether the text is provably the verifier's.
-pub fn is_lossless(decoder: &DecoderSpec) -> bool {
-    match decoder {
-        DecoderSpec::Autoregressive { .. } => true,
-        DecoderSpec::Speculative { accept, .. } | DecoderSpec::WindowDraft { accept, .. } => {
-            accept.is_lossless()
-        }
-        DecoderSpec::Window { .. } => false,
-    }
 }
 
 fn kind(decoder: &DecoderSpec) -> TrialKind {
@@ -294,26 +321,4 @@ fn widened(interval: Interval, error: &Interval) -> Interval {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_of_the_calibration_adds_up_in_squares_of_logarithms() {
-        let interval = |low: f64, high: f64| Interval {
-            estimate: 2.0,
-            low: 2.0 / low,
-            high: 2.0 * high,
-            confidence: 0.95,
-        };
-        let (one, other) = (interval(1.3, 1.3), interval(1.4, 1.0));
-        let both = widened(one, &other);
-        let expected = (1.3f64.ln().powi(2) + 1.4f64.ln().powi(2)).sqrt().exp();
-        assert!((2.0 / both.low - expected).abs() < 1e-12);
-        assert!((both.high / 2.0 - 1.3).abs() < 1e-12);
-        assert_eq!(widened(one, &Interval::exact(1.7)), {
-            let same = widened(one, &Interval::exact(1.0));
-            assert!((same.low - one.low).abs() < 1e-12);
-            same
-        });
-    }
-}
+mod tests;

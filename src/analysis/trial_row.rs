@@ -1,7 +1,7 @@
 //! The row of a trial in `trials.parquet`.
 
 use crate::analysis::measured::Measured;
-use crate::analysis::summary::{is_lossless, ratio, sum};
+use crate::analysis::summary::{ratio, sum};
 use crate::analysis::view::Measures;
 use crate::config::decoder::DecoderSpec;
 use crate::plan::Trial;
@@ -53,13 +53,14 @@ pub(super) fn record(
         family: trial.family.clone(),
         kind: kind.to_string(),
         config: serde_json::to_string(&trial.decoder).unwrap_or_default(),
-        is_lossless: is_lossless(&trial.decoder),
+        is_lossless: trial.decoder.is_lossless(),
         mode: mode.name().to_string(),
         axes,
         error: result.as_ref().err().cloned(),
         ..TrialRecord::default()
     };
     if let (Some(measured), Ok(measures)) = (measured, result) {
+        record.shard = measured.shard();
         fill(&mut record, measured, measures);
     }
     record

@@ -47,6 +47,8 @@ pub struct TrialView {
     pub batch_size: usize,
     /// Whether the figures were measured or replayed.
     pub mode: Mode,
+    /// Prompts after which it was dropped; its figures are of these alone.
+    pub dropped_after: Option<usize>,
     /// Whether the output distribution is provably the verifier's.
     pub lossless: bool,
     /// The numbers, or why there are none.
@@ -110,7 +112,9 @@ pub struct Measures {
     /// Number of rounds by draft length: index 0 counts the rounds without a draft.
     pub draft_len_histogram: Vec<u64>,
     /// Wall time of each prompt in nanoseconds, repeats summarised; the same prompts in the same
-    /// order in every trial of the sweep.
+    /// order in every trial of the sweep that was not dropped. In a merged sweep as if it had run
+    /// beside the baseline shown: times the ratio of that baseline's time of the prompt to the one
+    /// of the trial's own shard.
     pub prompt_ns: Vec<f64>,
 }
 
@@ -238,11 +242,12 @@ impl SweepView {
         self.trials.iter().filter(of_family).count()
     }
 
-    /// The trial with the largest measured speedup among those that `is_candidate` admits.
+    /// The trial with the largest measured speedup among those that `is_candidate` admits and that ran
+    /// on all prompts.
     pub fn best(&self, is_candidate: impl Fn(&TrialView) -> bool) -> Option<&TrialView> {
         self.trials
             .iter()
-            .filter(|trial| is_candidate(trial))
+            .filter(|trial| trial.dropped_after.is_none() && is_candidate(trial))
             .filter_map(|trial| Some((trial, trial.speedup()?.estimate)))
             .max_by(|(_, one), (_, other)| one.total_cmp(other))
             .map(|(trial, _)| trial)

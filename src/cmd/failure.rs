@@ -9,6 +9,7 @@ use crate::model::device::DeviceError;
 use crate::model::lm::ModelError;
 use crate::model::loaded::LoadError;
 use crate::model::tokenizer::TokenizerMismatch;
+use crate::record::join::JoinError;
 use crate::record::parquet::WriteError;
 use crate::record::trace_files::ReadError;
 use crate::report::render::FigureError;
@@ -25,6 +26,8 @@ pub enum Failure {
     TrainSpec(#[from] TrainSpecError),
     #[error("{0}")]
     Usage(String),
+    #[error(transparent)]
+    Join(#[from] JoinError),
     #[error(transparent)]
     Load(#[from] LoadError),
     #[error(transparent)]
@@ -71,7 +74,7 @@ impl Failure {
     /// 2 when the command or a file that the user wrote is wrong, 130 when interrupted, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::TrainSpec(_) | Self::Usage(_) => 2,
+            Self::Config(_) | Self::TrainSpec(_) | Self::Usage(_) | Self::Join(_) => 2,
             Self::Interrupted(_) | Self::Train(TrainError::Interrupted { .. }) => 130,
             Self::Load(_)
             | Self::Tokenizer(_)

@@ -13,90 +13,199 @@ use crate::config::SweepSpec;
 use crate::config::decoder::DecoderSpec;
 use crate::model::lm::TokenId;
 use crate::plan::Trial;
+use crate::plan::halving::Course;
+use crate::plan::shard::Shard;
 use crate::policy::stop::StopState;
-use crate::record::journal::{Entry, Journal, keys};
+use crate::record::journal::{Entry, Journal, keys, tallies};
 use crate::record::schema::GenerationRecord;
 
-/// Runs what the journal lacks: for each repeat and prompt (or batch of prompts) all trials in turn, the
-/// first one rotated, so that a drift of the machine hits all trials alike. True when interrupted.
+/// What is measured, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Job<'a> {
+    pub sweep: &'a SweepSpec,
+    pub trials: &'a [Trial],
+    pub settings: &'a Settings,
+    pub prompts: &'a [Prompt],
+    /// The part of the sweep that the trials are.
+    pub shard: Option<Shard>,
+    /// Stop at the first generation that fails.
+    pub fail_fast: bool,
+}
+
+/// How the measuring ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    Complete,
+    Interrupted,
+    /// A generation failed and the job was to stop there: which one, and why.
+    Failed(String),
+}
+
+/// Runs what the journal lacks: in each rung, for each repeat and prompt (or batch of prompts) all trials in
+/// turn, the first one rotated, so that a drift of the machine hits all trials alike. Which trials run in a
+/// rung follows from what the journal holds of the rungs before, so that a resumed run decides the same.
 ///
 /// # Errors
 /// When the journal cannot be written.
 pub fn measure_all(
-    sweep: &SweepSpec,
-    trials: &[Trial],
-    settings: &Settings,
-    prompts: &[Prompt],
+    job: &Job<'_>,
     models: &mut LoadedModels,
     journal: &mut Journal,
     entries: &mut Vec<Entry>,
-) -> Result<bool, Failure> {
+) -> Result<End, Failure> {
+    let Job {
+        trials, prompts, ..
+    } = *job;
     for trial in trials {
         if trial.decoder.batch_size() > 1 {
             models.open_batch(trial.decoder.batch_size());
         }
     }
+    let course = Course::of(job.sweep, prompts.len());
     let done = keys(entries);
-    let n = sweep.timing.repeats * prompts.len() * trials.len();
+    let n = course.n_generations(trials);
     let bar = progress_bar(n, done.len());
     let stop = on_interrupt()?;
-    let mut run =
-        |trial: &Trial, block: &[Prompt], repeat, memory: &mut Option<StopState>| match trial
-            .decoder
-            .batch_size()
-        {
-            1 => vec![measure(trial, &block[0], repeat, settings, models, memory)],
-            _ => measure_batch(trial, block, repeat, settings, models),
-        };
-    for trial in trials {
+    let is_stopped = || stop.load(Ordering::Relaxed);
+    let mut decoding = Decoding {
+        job,
+        models,
+        memories: HashMap::new(),
+    };
+    let dropped = course.dropped(trials, |n_prompts| tallies(entries, n_prompts));
+    for trial in running(trials, &dropped) {
         let starts = prompts.iter().cycle();
         let blocks = starts.filter_map(|prompt| block(trial, prompt, prompts));
-        for block in blocks.take(sweep.timing.warmup.min(n - done.len())) {
-            if stop.load(Ordering::Relaxed) {
-                return Ok(true);
+        let n_missing = n.saturating_sub(done.len());
+        for block in blocks.take(job.sweep.timing.warmup.min(n_missing)) {
+            if is_stopped() {
+                return Ok(End::Interrupted);
             }
             bar.set_message(format!("warming up {}", trial.label));
-            run(trial, block, 1, &mut None);
+            decoding.block(trial, block, 1, &mut None);
         }
     }
-    for repeat in 0..sweep.timing.repeats {
-        let is_done = |trial: &Trial, prompt: &Prompt| {
-            done.contains(&(trial.id.clone(), prompt.index, repeat))
-        };
-        let mut memories: HashMap<&str, Option<StopState>> = HashMap::new();
-        for prompt in prompts {
-            let first = (repeat * prompts.len() + prompt.index) % trials.len();
-            for trial in trials[first..].iter().chain(&trials[..first]) {
-                let Some(block) = block(trial, prompt, prompts) else {
-                    continue;
-                };
-                let is_missing = block.iter().any(|prompt| !is_done(trial, prompt));
-                // What a rule learned before an interruption is learned again.
-                let teaches = learns(trial)
-                    && prompts[prompt.index..]
-                        .iter()
-                        .any(|prompt| !is_done(trial, prompt));
-                if !is_missing && !teaches {
-                    continue;
-                }
-                if stop.load(Ordering::Relaxed) {
-                    bar.finish_and_clear();
-                    return Ok(true);
-                }
-                bar.set_message(trial.label.clone());
-                let memory = memories.entry(&trial.id).or_default();
-                for entry in run(trial, block, repeat, memory) {
-                    if !done.contains(&entry.key()) {
+    for rung in course.rungs() {
+        let dropped = course.dropped(trials, |n_prompts| tallies(entries, n_prompts));
+        let running = running(trials, &dropped);
+        for repeat in 0..job.sweep.timing.repeats {
+            for prompt in &prompts[rung.clone()] {
+                let first = (repeat * prompts.len() + prompt.index) % running.len();
+                for &trial in running[first..].iter().chain(&running[..first]) {
+                    let Some(block) = block(trial, prompt, prompts) else {
+                        continue;
+                    };
+                    let key = |prompt: &Prompt| (trial.id.clone(), prompt.index, repeat);
+                    if block.iter().all(|prompt| done.contains(&key(prompt))) {
+                        continue;
+                    }
+                    bar.set_message(trial.label.clone());
+                    let Some(decoded) = decoding.in_turn(trial, block, repeat, is_stopped) else {
+                        bar.finish_and_clear();
+                        return Ok(End::Interrupted);
+                    };
+                    let mut failed = None;
+                    for mut entry in decoded {
+                        if done.contains(&entry.key()) {
+                            continue;
+                        }
+                        entry.generation.shard = job.shard;
                         journal.append(&entry)?;
+                        failed = failed.or_else(|| failure(trial, &entry));
                         entries.push(entry);
                         bar.inc(1);
+                    }
+                    if let Some(failed) = failed.filter(|_| job.fail_fast) {
+                        bar.finish_and_clear();
+                        return Ok(End::Failed(failed));
                     }
                 }
             }
         }
     }
     bar.finish_and_clear();
-    Ok(false)
+    Ok(End::Complete)
+}
+
+fn running<'t>(trials: &'t [Trial], dropped: &HashMap<&str, usize>) -> Vec<&'t Trial> {
+    let goes_on = |trial: &&Trial| !dropped.contains_key(trial.id.as_str());
+    trials.iter().filter(goes_on).collect()
+}
+
+fn failure(trial: &Trial, entry: &Entry) -> Option<String> {
+    let row = &entry.generation;
+    let error = row.error.as_ref()?;
+    Some(format!("{}, prompt {}: {error}", trial.label, row.prompt))
+}
+
+/// Decodes prompts in turn, with what rules remember of earlier ones.
+struct Decoding<'a> {
+    job: &'a Job<'a>,
+    models: &'a mut LoadedModels,
+    /// By trial and repeat.
+    memories: HashMap<(&'a str, usize), Memory>,
+}
+
+/// What the rule of a trial learned in a repeat.
+#[derive(Default)]
+struct Memory {
+    state: Option<StopState>,
+    /// The first prompt that it has not seen.
+    next_prompt: usize,
+}
+
+impl<'a> Decoding<'a> {
+    /// The prompts of a block, behind all before it. What a rule learned before an interruption is learned
+    /// again. None when stopped on the way.
+    fn in_turn(
+        &mut self,
+        trial: &'a Trial,
+        block: &[Prompt],
+        repeat: usize,
+        is_stopped: impl Fn() -> bool,
+    ) -> Option<Vec<Entry>> {
+        let job = self.job;
+        let place = (trial.id.as_str(), repeat);
+        let Memory {
+            mut state,
+            next_prompt,
+        } = self.memories.remove(&place).unwrap_or_default();
+        let first = block[0].index;
+        if learns(trial) {
+            for earlier in &job.prompts[next_prompt..first] {
+                if is_stopped() {
+                    return None;
+                }
+                self.block(trial, std::slice::from_ref(earlier), repeat, &mut state);
+            }
+        }
+        if is_stopped() {
+            return None;
+        }
+        let decoded = self.block(trial, block, repeat, &mut state);
+        let memory = Memory {
+            state,
+            next_prompt: first + block.len(),
+        };
+        self.memories.insert(place, memory);
+        Some(decoded)
+    }
+
+    fn block(
+        &mut self,
+        trial: &Trial,
+        block: &[Prompt],
+        repeat: usize,
+        memory: &mut Option<StopState>,
+    ) -> Vec<Entry> {
+        let (settings, models) = (self.job.settings, &mut *self.models);
+        match block {
+            [prompt] if trial.decoder.batch_size() == 1 => {
+                vec![measure(trial, prompt, repeat, settings, models, memory)]
+            }
+            _ => measure_batch(trial, block, repeat, settings, models),
+        }
+    }
 }
 
 /// The prompts that the trial decodes with `prompt` as the first of them; none inside of a batch.

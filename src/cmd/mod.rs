@@ -9,12 +9,15 @@ pub mod generate;
 pub mod interrupt;
 pub mod measure;
 pub mod measure_all;
+pub mod merge;
 pub mod models;
+pub mod plan_view;
 pub mod predict;
 pub mod replay;
 pub mod replay_check;
 pub mod replay_sweep;
 pub mod replayable;
+pub mod resume;
 pub mod rows;
 pub mod run_folder;
 pub mod score;
@@ -33,6 +36,7 @@ pub use failure::Failure;
 pub fn run(verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Sweep(args) => sweep::run(&args),
+        Verb::Merge(args) => merge::run(&args),
         Verb::Trace(args) => trace::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Generate(args) => generate::run(&args),

@@ -1,5 +1,6 @@
 //! The files of a run folder, from the first manifest to the report.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -8,8 +9,8 @@ use crate::analysis::summary::Summary;
 use crate::analysis::view::SweepView;
 use crate::cmd::Failure;
 use crate::record::folder::{create, write_whole};
-use crate::record::journal::Entry;
-use crate::record::manifest::{Manifest, Status};
+use crate::record::journal::{Entry, Key};
+use crate::record::manifest::Manifest;
 use crate::record::parquet::{
     TableFile, WriteError, generations_file, positions_file, rounds_file, write_trials,
 };
@@ -18,7 +19,7 @@ use crate::report::{figures, markdown};
 use crate::stats::bootstrap::Bootstrap;
 
 /// A folder that this process writes.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RunFolder {
     pub path: PathBuf,
 }
@@ -39,43 +40,24 @@ impl RunFolder {
         Ok(Self { path })
     }
 
-    /// The newest unfinished run of this sweep under `out`.
-    ///
-    /// # Errors
-    /// When it was started with another configuration or version.
-    pub fn unfinished(out: &Path, name: &str, hash: &str) -> Result<Option<Self>, Failure> {
+    /// The unfinished runs of sweeps of this name under `out`, the newest first.
+    pub fn unfinished(out: &Path, name: &str) -> Vec<(Self, Manifest)> {
         let Ok(entries) = std::fs::read_dir(out.join(name)) else {
-            return Ok(None);
+            return Vec::new();
         };
         let mut folders: Vec<((String, u32), PathBuf)> = entries
             .flatten()
             .filter_map(|entry| Some((date_and_number(&entry.path())?, entry.path())))
             .collect();
         folders.sort();
-        for (_, path) in folders.into_iter().rev() {
-            let Some(manifest) = read_manifest(&path) else {
-                continue;
-            };
-            if manifest.status == Status::Finished {
-                continue;
-            }
-            if manifest.config_hash != hash {
-                return Err(Failure::Usage(format!(
-                    "{}: was started with another configuration (see its sweep.yaml): give the same one, \
-                     or start anew without --resume",
-                    path.display()
-                )));
-            }
-            if manifest.version != crate::record::manifest::VERSION {
-                return Err(Failure::Usage(format!(
-                    "{}: was started by version {}: start anew without --resume",
-                    path.display(),
-                    manifest.version
-                )));
-            }
-            return Ok(Some(Self { path }));
-        }
-        Ok(None)
+        folders
+            .into_iter()
+            .rev()
+            .filter_map(|(_, path)| {
+                let manifest = read_manifest(&path)?;
+                manifest.status.is_open().then_some((Self { path }, manifest))
+            })
+            .collect()
     }
 
     /// # Errors
@@ -96,6 +78,7 @@ impl RunFolder {
             generations: generations_file(&self.path.join("generations.parquet"))?,
             rounds: rounds_file(&self.path.join("rounds.parquet"))?,
             positions: positions_file(&self.path.join("positions.parquet"))?,
+            told: HashSet::new(),
         })
     }
 
@@ -128,16 +111,22 @@ pub struct Tables {
     generations: TableFile<GenerationRecord>,
     rounds: TableFile<RoundRecord>,
     positions: TableFile<PositionRecord>,
+    /// Generations whose rounds are in the tables.
+    told: HashSet<Key>,
 }
 
 impl Tables {
+    /// Every generation, and its rounds and slots; of a baseline that several shards ran, those of the first.
+    ///
     /// # Errors
     /// When a file cannot be written.
     pub fn add_entries(&mut self, entries: &[Entry]) -> Result<(), WriteError> {
         for entry in entries {
             self.generations.extend([entry.generation.clone()])?;
-            self.rounds.extend(entry.rounds.iter().cloned())?;
-            self.positions.extend(entry.positions.iter().cloned())?;
+            if self.told.insert(entry.key()) {
+                self.rounds.extend(entry.rounds.iter().cloned())?;
+                self.positions.extend(entry.positions.iter().cloned())?;
+            }
         }
         Ok(())
     }

@@ -1,22 +1,24 @@
 //! `sweep`: load the plan, open the models, measure each missing generation, summarise.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::analysis::cost::ForwardTimes;
-use crate::analysis::summary::summarise;
+use crate::analysis::summary::{Summariser, summarise};
 use crate::cli::{PlanArgs, SweepArgs};
 use crate::cmd::Failure;
 use crate::cmd::calibrate::forward_times;
 use crate::cmd::measure::{Prompt, measure};
-use crate::cmd::measure_all::{drift, measure_all, settings};
+use crate::cmd::measure_all::{End, Job, drift, measure_all, settings};
 use crate::cmd::models::{LoadedModels, ModelNames};
+use crate::cmd::plan_view::{n_live_generations, print_plan};
 use crate::cmd::replay_sweep::{Replayed, checked, recorded};
 use crate::cmd::replayable::{Split, header};
-use crate::cmd::run_folder::{RunFolder, config_hash};
+use crate::cmd::resume::open_folder;
+use crate::cmd::run_folder::config_hash;
 use crate::cmd::sweep_view::view;
 use crate::config::decoder::DecoderSpec;
 use crate::config::models::Role;
@@ -24,9 +26,11 @@ use crate::config::replay::SweepMode;
 use crate::config::{SweepSpec, load_sweep};
 use crate::model::lm::LanguageModel;
 use crate::model::loaded::Placement;
+use crate::plan::halving::Course;
+use crate::plan::shard::Shard;
 use crate::plan::{Plan, Trial, plan};
 use crate::record::folder::now;
-use crate::record::journal::Journal;
+use crate::record::journal::{Journal, tallies};
 use crate::record::manifest::{GIT_REVISION, Machine, Manifest, Status, VERSION};
 use crate::report::table;
 use crate::stats::bootstrap::Bootstrap;
@@ -37,7 +41,11 @@ const CALIBRATION_CONTEXT: usize = 96;
 
 pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     let sweep = load_sweep(&args.sweep.config, &overrides(&args.sweep))?;
-    let plan = plan(&sweep)?;
+    let whole = plan(&sweep)?;
+    let plan = match args.shard {
+        Some(shard) => part(&sweep, &whole, shard)?,
+        None => whole.clone(),
+    };
     let header = match sweep.mode {
         SweepMode::Live => None,
         SweepMode::Replay | SweepMode::Auto => header(&plan.trials, sweep.sampling),
@@ -45,18 +53,17 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     let split = Split::new(&plan, sweep.mode, header.as_ref());
     print_plan(&plan, &sweep, &split);
     if args.dry_run {
-        match estimate(&sweep, &plan, &split) {
+        match estimate(&sweep, &whole, &split) {
             Ok(estimate) => println!("{estimate}"),
             Err(reason) => println!("no estimate of the time: {reason}"),
         }
         return Ok(());
     }
     let threads = set_threads(sweep.threads)?;
-    let names = model_names(&sweep, &plan);
-    let (mut models, prompts) = open(&sweep, &names, &plan)?;
+    // A shard opens what the whole sweep does: the end-of-text tokens of all models end an answer.
+    let names = model_names(&sweep, &whole);
+    let (mut models, prompts) = open(&sweep, &names, &whole)?;
     let yaml = sweep.to_yaml()?;
-    let folder = open_folder(args, &sweep, &yaml)?;
-    let (mut journal, mut entries) = Journal::open(&folder.path)?;
     let mut manifest = manifest(
         &sweep,
         &plan,
@@ -65,6 +72,9 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
         threads,
         config_hash(&yaml),
     );
+    manifest.shard = args.shard;
+    let folder = open_folder(args, &manifest, &sweep.name, &yaml)?;
+    let (mut journal, mut entries) = Journal::open(&folder.path)?;
     folder.write_manifest(&manifest)?;
 
     let times = calibrate(&mut models)?;
@@ -85,15 +95,15 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
         .chain(also_live.map(|(trial, _)| trial))
         .cloned()
         .collect();
-    let interrupted = measure_all(
-        &sweep,
-        &trials,
-        &settings,
-        &prompts,
-        &mut models,
-        &mut journal,
-        &mut entries,
-    )?;
+    let job = Job {
+        sweep: &sweep,
+        trials: &trials,
+        settings: &settings,
+        prompts: &prompts,
+        shard: args.shard,
+        fail_fast: args.fail_fast,
+    };
+    let end = measure_all(&job, &mut models, &mut journal, &mut entries)?;
 
     entries.sort_by_key(|entry| {
         let place = plan
@@ -108,7 +118,10 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     tables.add_entries(&entries)?;
     let (summary, check) = match &recorded {
         None => {
-            let summary = summarise(&plan.trials, &entries, profile.as_ref(), &bootstrap);
+            let course = Course::of(&sweep, prompts.len());
+            let dropped = course.dropped(&plan.trials, |n| tallies(&entries, n));
+            let summariser = Summariser::new(&plan.trials, &bootstrap).with_dropped(dropped);
+            let summary = summarise(summariser, &plan.trials, &entries, profile.as_ref());
             (summary, None)
         }
         Some((recorded, checked)) => {
@@ -126,10 +139,9 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
         }
     };
     manifest.finished = Some(now());
-    manifest.status = if interrupted {
-        Status::Interrupted
-    } else {
-        Status::Finished
+    manifest.status = match end {
+        End::Complete => Status::Finished,
+        End::Interrupted | End::Failed(_) => Status::Interrupted,
     };
     manifest.baseline_drift = drift(&plan.trials[0], &entries);
     folder.finish_tables(tables, &summary)?;
@@ -141,11 +153,36 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
         "{}",
         table::terminal(&view, &bootstrap, std::io::stdout().is_terminal())
     );
-    if interrupted {
-        return Err(Failure::Interrupted(folder.path.display().to_string()));
+    let place = folder.path.display();
+    match end {
+        End::Complete => {
+            println!("{place}");
+            Ok(())
+        }
+        End::Interrupted => Err(Failure::Interrupted(place.to_string())),
+        End::Failed(what) => Err(Failure::Other(format!(
+            "{what}; what was measured is in {place}, and --resume goes on behind it"
+        ))),
     }
-    println!("{}", folder.path.display());
-    Ok(())
+}
+
+/// The plan of one shard.
+fn part(sweep: &SweepSpec, plan: &Plan, shard: Shard) -> Result<Plan, Failure> {
+    let refused = |reason: &str| Err(Failure::Usage(format!("--shard {shard}: {reason}")));
+    match sweep.mode {
+        SweepMode::Live => {}
+        SweepMode::Replay | SweepMode::Auto => {
+            return refused("one trace tells all trials of its mode, so run it whole, or use mode live");
+        }
+    }
+    if sweep.halving.is_some() {
+        return refused("halving compares trials with each other, which one machine has to measure");
+    }
+    let part = plan.part(shard);
+    if part.trials.len() == part.n_baselines {
+        return refused("there are fewer trials than shards, and none for this one");
+    }
+    Ok(part)
 }
 
 /// The flags that are short for `--set`.
@@ -158,63 +195,6 @@ pub(super) fn overrides(args: &PlanArgs) -> Vec<String> {
             .map(|device| format!("device={device}")),
     );
     overrides
-}
-
-fn print_plan(plan: &Plan, sweep: &SweepSpec, split: &Split) {
-    let replayed: HashSet<&str> = split
-        .replayed
-        .iter()
-        .map(|(trial, _)| trial.id.as_str())
-        .collect();
-    for trial in &plan.trials {
-        let is_replayed = replayed.contains(trial.id.as_str());
-        let mode = if is_replayed { "  (replayed)" } else { "" };
-        println!("{}  {}{mode}", trial.id, trial.label);
-        for name in &trial.names[1..] {
-            println!("              = {name}");
-        }
-    }
-    for (trial, reason) in &split.refused {
-        println!("not replayed  {}: {reason}", trial.label);
-    }
-    for refused in &plan.refused {
-        println!("refused       {}: {}", refused.label, refused.reason);
-    }
-    let prompts = match sweep.workload.n_prompts_at_most() {
-        usize::MAX => "all".to_string(),
-        n => n.to_string(),
-    };
-    println!(
-        "{} points: {} trials and {}, {} merged, {} refused; {prompts} prompts × {} repeats",
-        plan.n_points(),
-        plan.trials.len() - plan.n_baselines,
-        match plan.n_baselines {
-            1 => "the baseline".to_string(),
-            n => format!("{n} baselines"),
-        },
-        plan.merged.unread + plan.merged.equal_rules,
-        plan.refused.len(),
-        sweep.timing.repeats,
-    );
-    println!("{}\n", work(sweep, split));
-}
-
-/// How many generations run live, and what is replayed beside them.
-fn work(sweep: &SweepSpec, split: &Split) -> String {
-    let n_checked = sweep.replay.check.min(split.replayed.len());
-    let n_live = split.live.len() + n_checked;
-    let per_trial = match sweep.workload.n_prompts_at_most() {
-        usize::MAX => None,
-        n => n.checked_mul(sweep.timing.repeats),
-    };
-    let live = match per_trial {
-        Some(n) => format!("{} generations of {n_live} trials run live", n * n_live),
-        None => format!("{n_live} trials run live"),
-    };
-    match split.replayed.len() {
-        0 => live,
-        n => format!("{live}, {n_checked} of them to check the replay of {n} trials"),
-    }
 }
 
 /// How long the sweep will take here, from one prompt decoded autoregressively: as if every trial took
@@ -241,14 +221,14 @@ fn estimate(sweep: &SweepSpec, plan: &Plan, split: &Split) -> Result<String, Fai
         ns = entry.generation.wall_ns;
     }
     let n_live = split.live.len() + sweep.replay.check.min(split.replayed.len());
-    let per_trial = prompts.len() * sweep.timing.repeats + sweep.timing.warmup;
+    let n_generations = n_live_generations(sweep, split, prompts.len()) + n_live * sweep.timing.warmup;
     // A trace decodes a prompt, reads it with both models, and drafts behind each mismatch.
     let n_traced = if split.replayed.is_empty() {
         0
     } else {
         3 * prompts.len()
     };
-    let seconds = (n_live * per_trial + n_traced) as f64 * ns as f64 / 1e9;
+    let seconds = (n_generations + n_traced) as f64 * ns as f64 / 1e9;
     let rounded = Duration::from_secs(seconds.ceil() as u64);
     Ok(format!(
         "about {} on this device, where one autoregressive generation takes {:.0} ms",
@@ -337,21 +317,6 @@ fn window_size(decoder: &DecoderSpec) -> usize {
     }
 }
 
-fn open_folder(args: &SweepArgs, sweep: &SweepSpec, yaml: &str) -> Result<RunFolder, Failure> {
-    let unfinished = RunFolder::unfinished(&args.out, &sweep.name, &config_hash(yaml));
-    if args.resume {
-        if let Some(folder) = unfinished? {
-            return Ok(folder);
-        }
-    } else if let Ok(Some(twin)) = unfinished {
-        eprintln!(
-            "note: {} is unfinished; --resume would continue it",
-            twin.path.display()
-        );
-    }
-    Ok(RunFolder::start(&args.out, &sweep.name, yaml)?)
-}
-
 pub(super) fn manifest(
     sweep: &SweepSpec,
     plan: &Plan,
@@ -389,6 +354,8 @@ pub(super) fn manifest(
         seed: sweep.seed,
         n_prompts,
         n_trials: plan.trials.len(),
+        shard: None,
+        merged_from: Vec::new(),
         costs: None,
         baseline_drift: None,
     }

@@ -6,7 +6,7 @@ use crate::analysis::view::SweepView;
 use crate::cmd::Failure;
 use crate::config::SweepSpec;
 use crate::record::folder::today;
-use crate::record::manifest::{GIT_REVISION, Manifest, VERSION};
+use crate::record::manifest::{GIT_REVISION, Manifest, Status, VERSION};
 use crate::stats::bootstrap::Bootstrap;
 
 /// # Errors
@@ -41,6 +41,7 @@ pub fn view(
             ),
         ),
     ];
+    provenance.extend(shards(manifest));
     for (role, facts) in &manifest.models {
         let hash = facts["weights_sha256"].as_str().unwrap_or_default();
         provenance.push((
@@ -84,6 +85,43 @@ pub fn view(
         cost_curves,
         hardware_profile: profile.map(|profile| profile.name),
     })
+}
+
+/// Which part of the sweep this is, or which parts it was merged from, and whose baseline is shown.
+fn shards(manifest: &Manifest) -> Vec<(String, String)> {
+    let part = |run: &Manifest| {
+        run.shard
+            .map_or("the whole sweep".to_string(), |shard| format!("shard {shard}"))
+    };
+    let mut lines = Vec::new();
+    if let Some(shard) = manifest.shard {
+        let text = format!("{shard} of the sweep: its share of the trials, and the baselines");
+        lines.push(("shard".to_string(), text));
+    }
+    for run in &manifest.merged_from {
+        let drift = run.baseline_drift.map_or(String::new(), |drift| {
+            format!(", baseline, last repeat / first repeat: {drift:.3}")
+        });
+        let machine = &run.machine;
+        let cpu = machine.cpu.as_deref().unwrap_or(&machine.architecture);
+        let text = format!(
+            "{} ({cpu}), {} threads, started {}, {} trials{drift}",
+            run.device, run.threads, run.started, run.n_trials
+        );
+        lines.push((format!("merged from {}", part(run)), text));
+    }
+    if let [first, _, ..] = &manifest.merged_from[..] {
+        let text = format!(
+            "of each trial over the baseline of its own shard; the baseline, the forward times and the              device shown are those of {}, and tokens per second those of the machine that ran the trial",
+            part(first)
+        );
+        lines.push(("speedups".to_string(), text));
+    }
+    if manifest.status == Status::Partial {
+        let text = "some trials or prompts of the sweep are missing".to_string();
+        lines.push(("partial".to_string(), text));
+    }
+    lines
 }
 
 /// The command as one would type it again: the program by its name, not by its path here.

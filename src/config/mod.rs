@@ -3,6 +3,7 @@
 mod axes;
 pub mod decoder;
 pub mod decoder_entry;
+pub mod differ;
 mod dotted;
 pub mod error;
 mod explicit;

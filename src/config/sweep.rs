@@ -100,6 +100,10 @@ impl SweepSpec {
         }
         if let Some(halving) = self.halving {
             halving.check().map_err(|fault| fault.below("halving"))?;
+            if self.mode != SweepMode::Live {
+                let reason = "trials are dropped by measured times, so mode has to be live";
+                return Err(Fault::new("halving", reason));
+            }
         }
         self.sampling.validate()?;
         self.check_names()?;

@@ -34,6 +34,8 @@ pub struct Plan {
     pub merged: Merged,
     /// Distinct points that `sample` leaves out.
     pub n_left_out: usize,
+    /// Trials of the other shards.
+    pub n_elsewhere: usize,
 }
 
 /// A point that no decoder can run.
@@ -53,7 +55,8 @@ pub struct Merged {
 }
 
 impl Plan {
-    /// Points of the sweep, the baselines not counted: trials, merged, refused and left out ones.
+    /// Points of the sweep, the baselines not counted: trials of all shards, merged, refused and left out
+    /// ones.
     pub fn n_points(&self) -> usize {
         self.n_distinct()
             + self.merged.unread
@@ -63,7 +66,7 @@ impl Plan {
 
     /// Distinct points, those that `sample` leaves out included.
     pub fn n_distinct(&self) -> usize {
-        self.trials.len() - self.n_baselines + self.n_left_out
+        self.trials.len() - self.n_baselines + self.n_elsewhere + self.n_left_out
     }
 }
 
@@ -114,6 +117,7 @@ pub fn plan(sweep: &SweepSpec) -> Result<Plan, ConfigError> {
     }
     Ok(Plan {
         n_left_out: n_all - trials.len(),
+        n_elsewhere: 0,
         trials,
         n_baselines,
         refused,

@@ -60,13 +60,13 @@ impl fmt::Display for Shard {
 }
 
 impl Plan {
-    /// The trials of a shard in the order of the plan: all baselines, because a speedup is over the baseline
-    /// of the same machine, and its part of the others.
+    /// The plan of a shard: all baselines, because a speedup is over the baseline of the same machine, and its
+    /// part of the other trials, in the order of the plan.
     ///
     /// The dearest trial goes first, each to the shard with the least work so far: R. L. Graham, Bounds on
     /// multiprocessing timing anomalies, SIAM J. Appl. Math. 17 (1969), 416–429. Equally dear ones go by
     /// their ids, so that the parts depend on the sweep alone.
-    pub fn shard(&self, shard: Shard) -> Vec<Trial> {
+    pub fn part(&self, shard: Shard) -> Self {
         let (baselines, others) = self.trials.split_at(self.n_baselines);
         let mut dearest_first: Vec<(f64, &Trial)> = others
             .iter()
@@ -85,7 +85,12 @@ impl Plan {
             }
         }
         let is_own = |trial: &&Trial| own.contains(trial.id.as_str());
-        self.trials.iter().filter(is_own).cloned().collect()
+        let trials: Vec<Trial> = self.trials.iter().filter(is_own).cloned().collect();
+        Self {
+            n_elsewhere: self.n_elsewhere + self.trials.len() - trials.len(),
+            trials,
+            ..self.clone()
+        }
     }
 }
 
@@ -143,7 +148,9 @@ decoders:
     }
 
     fn others(plan: &Plan, index: usize, of: usize) -> Vec<Trial> {
-        let trials = plan.shard(shard(&format!("{index}/{of}")));
+        let part = plan.part(shard(&format!("{index}/{of}")));
+        assert_eq!(part.n_points(), plan.n_points());
+        let trials = part.trials;
         assert_eq!(trials[..plan.n_baselines], plan.trials[..plan.n_baselines]);
         trials[plan.n_baselines..].to_vec()
     }

@@ -1,12 +1,13 @@
 //! The journal of a run: one line per finished generation, on disk before the next one starts.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::halving::Tally;
 use crate::record::parquet::WriteError;
 use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord};
 
@@ -78,9 +79,36 @@ impl Journal {
     }
 }
 
+/// What is in the journal of a run that nobody writes; a last line that was cut off is left out.
+///
+/// # Errors
+/// When there is none, it cannot be read, or a process is writing it.
+pub fn read_closed(folder: &Path) -> std::io::Result<Vec<Entry>> {
+    let file = File::open(folder.join("journal.jsonl"))?;
+    if file.try_lock_shared().is_err() {
+        return Err(std::io::Error::other("another process is writing this run"));
+    }
+    let (entries, _) = read(&file)?;
+    Ok(entries)
+}
+
 /// Keys of generations that are done.
 pub fn keys(entries: &[Entry]) -> HashSet<Key> {
     entries.iter().map(Entry::key).collect()
+}
+
+/// What each trial did on the first `n_prompts` prompts, by its id.
+pub fn tallies(entries: &[Entry], n_prompts: usize) -> HashMap<&str, Tally> {
+    let mut tallies: HashMap<&str, Tally> = HashMap::new();
+    let rows = entries.iter().map(|entry| &entry.generation);
+    for row in rows.filter(|row| row.prompt < n_prompts) {
+        let tally = tallies.entry(&row.trial_id).or_default();
+        tally.n_generations += 1;
+        tally.n_failed += usize::from(row.error.is_some());
+        tally.committed += row.committed;
+        tally.wall_ns += row.wall_ns;
+    }
+    tallies
 }
 
 /// Whole lines, and how many bytes they take.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::plan::shard::Shard;
+
 /// `manifest.json` of a run folder.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Manifest {
@@ -27,6 +29,12 @@ pub struct Manifest {
     pub seed: u64,
     pub n_prompts: usize,
     pub n_trials: usize,
+    /// The part of the sweep that it ran; none for the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
+    /// The runs that it was merged from; its machine and costs are those of the first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub merged_from: Vec<Manifest>,
     /// Time of a verifier forward over m tokens relative to one token, and the drafter's step.
     pub costs: Option<Value>,
     /// Clock drift: mean wall time of the baseline in the second half over the first half.
@@ -39,6 +47,44 @@ pub enum Status {
     Running,
     Interrupted,
     Finished,
+    /// Merged from runs that lack something of the sweep.
+    Partial,
+}
+
+impl Status {
+    /// Whether the run can go on.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Running | Self::Interrupted => true,
+            Self::Finished | Self::Partial => false,
+        }
+    }
+}
+
+impl Manifest {
+    /// Why generations of `other` may not stand beside those of this run, as in `version 0.1.0, not 0.2.0`:
+    /// what it measured is something else. Configurations are compared by
+    /// their hashes, and named first; machines may differ.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut differences = Vec::new();
+        if other.config_hash != self.config_hash {
+            differences.push("another configuration".to_owned());
+        }
+        if other.version != self.version {
+            differences.push(format!("version {}, not {}", other.version, self.version));
+        }
+        for role in self.models.keys().chain(other.models.keys()) {
+            let weights = |run: &Self| run.models.get(role).map(|facts| facts["weights_sha256"].clone());
+            let difference = format!("other weights of the {role}");
+            if weights(self) != weights(other) && !differences.contains(&difference) {
+                differences.push(difference);
+            }
+        }
+        if other.n_prompts != self.n_prompts {
+            differences.push(format!("{} prompts, not {}", other.n_prompts, self.n_prompts));
+        }
+        differences
+    }
 }
 
 /// The computer, as far as it says.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use polars::prelude::{Column, DataFrame};
 use polars_io::parquet::write::{BatchedWriter, ParquetWriter};
 
+use crate::plan::shard::Shard;
 use crate::record::schema::{GenerationRecord, Mode, PositionRecord, RoundRecord, TrialRecord};
 
 /// A table that could not be written, with its path.
@@ -41,6 +42,10 @@ fn text(value: &str) -> String {
 
 fn name(value: &Mode) -> String {
     value.name().to_string()
+}
+
+fn shard(value: &Option<Shard>) -> Option<String> {
+    value.map(|shard| shard.to_string())
 }
 
 fn index(value: &usize) -> u64 {
@@ -117,7 +122,7 @@ impl<R> TableFile<R> {
 pub fn generations_file(path: &Path) -> Result<TableFile<GenerationRecord>, WriteError> {
     TableFile::create(path, |rows| {
         columns!(rows,
-        trial_id: text, mode: name, prompt: index, item_id: text, category: text, repeat: index,
+        trial_id: text, mode: name, shard: shard, prompt: index, item_id: text, category: text, repeat: index,
         prompt_len: index, wall_ns: u64::clone, latency_ns: u64::clone, prefill_ns: u64::clone,
         draft_ns: u64::clone, verify_ns: u64::clone, policy_ns: u64::clone, rounds: u64::clone, drafted: u64::clone,
         tested: u64::clone, accepted: u64::clone, committed: u64::clone, filled: u64::clone,
@@ -174,7 +179,7 @@ fn numbers(values: &[Option<String>]) -> Option<Vec<Option<f64>>> {
 pub fn write_trials(path: &Path, rows: &[TrialRecord]) -> Result<(), WriteError> {
     let mut columns = columns!(rows,
         trial_id: text, label: text, names: text, family: text, kind: text, config: text,
-        is_lossless: bool::clone, mode: text, n_prompts: u64::clone, n_repeats: u64::clone,
+        is_lossless: bool::clone, mode: text, shard: shard, n_prompts: u64::clone, n_repeats: u64::clone,
         drafted: u64::clone, tested: u64::clone, accepted: u64::clone, committed: u64::clone,
         filled: u64::clone, rounds: u64::clone, drafter_forwards: u64::clone,
         verifier_forwards: u64::clone, token_instances: u64::clone,
@@ -185,7 +190,7 @@ pub fn write_trials(path: &Path, rows: &[TrialRecord]) -> Result<(), WriteError>
         mean_draft_len: Option::clone, block_efficiency: Option::clone,
         tokens_per_forward: Option::clone, cache_efficiency: Option::clone,
         exact_match: Option::clone, exact_match_low: Option::clone,
-        exact_match_high: Option::clone, same_text: Option::clone, error: Option::clone,
+        exact_match_high: Option::clone, same_text: Option::clone, note: Option::clone, error: Option::clone,
     );
     let axes: Vec<&String> = rows
         .first()

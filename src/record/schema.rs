@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::plan::shard::Shard;
+
 /// Where the figures of a generation come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -28,6 +30,9 @@ pub struct GenerationRecord {
     pub trial_id: String,
     #[serde(default)]
     pub mode: Mode,
+    /// The part of the sweep that ran it, on a machine of its own; none when the sweep ran whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shard: Option<Shard>,
     /// Index of the prompt in the workload.
     pub prompt: usize,
     pub item_id: String,
@@ -129,6 +134,8 @@ pub struct TrialRecord {
     pub is_lossless: bool,
     /// `live` or `replay`, see [`Mode`].
     pub mode: String,
+    /// The part of the sweep that measured it; of a baseline, which runs in all, the first.
+    pub shard: Option<Shard>,
     /// Values of the swept axes, as JSON scalars; none where the trial does not read the axis.
     pub axes: Vec<(String, Option<String>)>,
     pub n_prompts: u64,
@@ -159,5 +166,7 @@ pub struct TrialRecord {
     pub exact_match_low: Option<f64>,
     pub exact_match_high: Option<f64>,
     pub same_text: Option<f64>,
+    /// `dropped after N prompts`: the figures are of these.
+    pub note: Option<String>,
     pub error: Option<String>,
 }

@@ -13,6 +13,7 @@ pub fn trial(label: &str, rule: DraftRule, speedup: f64, prompt_ns: Vec<f64>) ->
         axes: vec![],
         batch_size: 1,
         mode: Mode::Live,
+        dropped_after: None,
         lossless: true,
         result: Ok(Measures {
             speedup: Some(Interval {

@@ -188,6 +188,14 @@ fn notes(view: &SweepView, rows: &[Row]) -> Vec<String> {
     if rows.iter().any(|row| row.is_lossy) {
         notes.push("~ is lossy: the text may differ from the verifier's.".to_owned());
     }
+    let dropped = view.trials.iter().filter(|trial| trial.dropped_after.is_some());
+    match dropped.count() {
+        0 => {}
+        n => notes.push(format!(
+            "{n} of {} trials were dropped before the last prompt; they are not among the best.",
+            view.trials.len()
+        )),
+    }
     if let Some(check) = &view.replay {
         notes.extend(replayed(check));
     }
@@ -377,6 +385,18 @@ best EBSD against best fixed k: +10.2 % [+10.0, +10.5], n = 3 prompts: faster
         let table = table(&view);
         assert!(table.contains("failed        svip"));
         assert!(table.contains("1 of 3 trials failed, first svip: the logits hold NaN"));
+    }
+
+    #[test]
+    fn a_dropped_trial_is_counted_and_never_the_best() {
+        let mut view = fixed_and_ebsd();
+        let mut dropped = trial("ebsd theta=9", DraftRule::Entropy, 9.0, vec![9.0]);
+        dropped.family.clone_from(&view.trials[1].family);
+        dropped.dropped_after = Some(1);
+        view.trials.push(dropped);
+        let table = table(&view);
+        assert!(table.contains("best of 2     ebsd theta=1 "), "{table}");
+        assert!(table.contains("1 of 3 trials were dropped before the last prompt"), "{table}");
     }
 
     #[test]

@@ -115,6 +115,7 @@ pub fn projected_best(view: &SweepView) -> Option<ProjectedBest> {
     let largest = |rule: DraftRule| {
         view.trials
             .iter()
+            .filter(|trial| trial.dropped_after.is_none())
             .filter(|trial| trial.lossless && trial.kind == TrialKind::Speculative(rule))
             .filter_map(|trial| trial.measures()?.speedup_projected)
             .filter(|speedup| speedup.is_finite())

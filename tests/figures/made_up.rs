@@ -256,6 +256,7 @@ impl Maker {
                 .collect(),
             batch_size: 1,
             mode: Mode::Live,
+            dropped_after: None,
             lossless: true,
             result: Ok(Measures {
                 speedup: Some(bootstrap().ratio_of_sums(&pairs)),

@@ -98,8 +98,11 @@ pub fn all(view: &SweepView) -> String {
 }
 
 fn row(trial: &TrialView, measures: &Measures) -> String {
+    let dropped = trial
+        .dropped_after
+        .map_or(String::new(), |n| format!(", dropped after {n} prompts"));
     format!(
-        "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+        "| {}{dropped} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
         escaped(&trial.label),
         output(trial),
         number(measures.tokens_per_second, 1),
