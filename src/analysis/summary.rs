@@ -25,13 +25,16 @@ pub struct Summary {
     pub records: Vec<TrialRecord>,
 }
 
+/// What was measured in each shard; a run that is no shard has one.
+type BaselinesOfShards = Vec<(Option<Shard>, Baseline)>;
+
 /// Adds trial after trial to a [`Summary`]. A trial is compared with autoregressive decoding of the same
 /// batch size, mode and shard, on the prompts that both have; a trial with an error has no figures.
 #[derive(Debug)]
 pub struct Summariser<'b> {
     summary: Summary,
     /// By batch size and mode, one of each shard, the one shown first.
-    baselines: HashMap<(usize, Mode), Vec<(Option<Shard>, Baseline)>>,
+    baselines: HashMap<(usize, Mode), BaselinesOfShards>,
     /// Prompts after which a trial was dropped, by its id.
     dropped: HashMap<&'b str, usize>,
     axis_names: Vec<String>,
@@ -93,7 +96,9 @@ impl<'b> Summariser<'b> {
         let result = measured
             .as_ref()
             .map(|measured| {
-                let own = of_shards.iter().find(|(shard, _)| *shard == measured.shard());
+                let own = of_shards
+                    .iter()
+                    .find(|(shard, _)| *shard == measured.shard());
                 let baseline = own.map(|(_, baseline)| baseline);
                 let mut measures = measures(measured, baseline, is_baseline, self.bootstrap);
                 if let (Some(own), Some(shown)) = (own, of_shards.first())
@@ -160,7 +165,9 @@ pub fn summarise(
         let mut of_shards = by_shard
             .values()
             .map(|entries| Measured::live(entries, profile));
-        let shown = of_shards.next().unwrap_or_else(|| Measured::live(&[], profile));
+        let shown = of_shards
+            .next()
+            .unwrap_or_else(|| Measured::live(&[], profile));
         summariser.add_live(trial, &shown);
         for measured in of_shards.flatten() {
             summariser.add_baseline(trial.decoder.batch_size(), Mode::Live, &measured);

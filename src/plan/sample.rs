@@ -98,7 +98,7 @@ impl Cells {
             let place = match n_values {
                 1 => 0,
                 _ => coordinates.next().map_or(0, |x| {
-                    (u64::from(*x) * n_values as u64 >> u32::BITS) as usize
+                    ((u64::from(*x) * n_values as u64) >> u32::BITS) as usize
                 }),
             };
             number * n_values + place
