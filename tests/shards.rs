@@ -136,14 +136,20 @@ fn two_shards_merged_are_one_run_but_for_times() {
     for (shard, name) in shards.iter().zip(["1/2", "2/2"]) {
         let manifest = manifest(shard);
         assert_eq!(manifest["shard"], name);
-        assert_eq!(manifest["config_hash"], self::manifest(&whole)["config_hash"]);
+        assert_eq!(
+            manifest["config_hash"],
+            self::manifest(&whole)["config_hash"]
+        );
         assert!(generations(shard).iter().all(|row| row["shard"] == name));
     }
 
     let merged = merge(out.path(), &[&shards[1], &shards[0]], &[]);
     let report = fs::read_to_string(folder(&merged).join("report.md")).unwrap();
     assert!(report.contains("merged from shard 1/2") && report.contains("merged from shard 2/2"));
-    assert!(report.contains("over the baseline of its own shard"), "{report}");
+    assert!(
+        report.contains("over the baseline of its own shard"),
+        "{report}"
+    );
     let merged = folder(&merged);
     assert_eq!(facts(&merged), whole_facts);
     // Both baselines stay, two prompts each; the rest is there once.
@@ -208,14 +214,20 @@ fn runs_that_do_not_belong_together_are_not_merged() {
     let longer = ["--shard", "2/2", "--set", "workload.max_new_tokens=20"];
     let other = folder(&smoke(out.path(), &longer));
     let message = refused(&merge(out.path(), &[&one, &other], &[]));
-    assert!(message.contains("not of one sweep: another configuration"), "{message}");
+    assert!(
+        message.contains("not of one sweep: another configuration"),
+        "{message}"
+    );
     let message = refused(&merge(out.path(), &[&one, &one], &[]));
     assert!(message.contains("are both shard 1/2"), "{message}");
     let message = refused(&merge(out.path(), &[out.path()], &[]));
     assert!(message.contains("is no run folder"), "{message}");
     fs::write(one.join("sweep.yaml"), "name: edited").unwrap();
     let message = refused(&merge(out.path(), &[&one], &["--partial"]));
-    assert!(message.contains("sweep.yaml was changed after the run"), "{message}");
+    assert!(
+        message.contains("sweep.yaml was changed after the run"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -224,7 +236,10 @@ fn shards_that_cannot_be_are_refused() {
     for (extra, expected) in [
         (&["--shard", "3/2"][..], "such as 2/4"),
         (&["--shard", "9/9"], "fewer trials than shards"),
-        (&["--shard", "1/2", "--set", "halving={}"], "halving compares trials"),
+        (
+            &["--shard", "1/2", "--set", "halving={}"],
+            "halving compares trials",
+        ),
         (&["--shard", "1/2", "--set", "mode=auto"], "use mode live"),
     ] {
         let message = refused(&smoke(out.path(), extra));
@@ -250,7 +265,10 @@ fn resume_takes_the_newest_run_that_it_continues_exactly() {
     assert!(![&older, &shard, &other].contains(&&folder(&started)));
     let note = stderr(&started);
     assert!(note.contains(other.to_str().unwrap()), "{note}");
-    assert!(note.contains("workload.max_new_tokens: 20, not 160"), "{note}");
+    assert!(
+        note.contains("workload.max_new_tokens: 20, not 160"),
+        "{note}"
+    );
 }
 
 #[test]
@@ -261,10 +279,22 @@ fn a_named_folder_is_continued_or_the_reason_is_given() {
     let message = refused(&smoke(out.path(), &named));
     assert!(message.contains("is finished"), "{message}");
     leave_unfinished(&run);
-    let message = refused(&smoke(out.path(), &[&named[..], &["--set", "seed=3"]].concat()));
-    assert!(message.contains("another configuration (seed: 0, not 3)"), "{message}");
-    let message = refused(&smoke(out.path(), &[&named[..], &["--shard", "1/2"]].concat()));
-    assert!(message.contains("the whole sweep, not shard 1/2"), "{message}");
+    let message = refused(&smoke(
+        out.path(),
+        &[&named[..], &["--set", "seed=3"]].concat(),
+    ));
+    assert!(
+        message.contains("another configuration (seed: 0, not 3)"),
+        "{message}"
+    );
+    let message = refused(&smoke(
+        out.path(),
+        &[&named[..], &["--shard", "1/2"]].concat(),
+    ));
+    assert!(
+        message.contains("the whole sweep, not shard 1/2"),
+        "{message}"
+    );
     let mut older = manifest(&run);
     older["version"] = "0.0.1".into();
     fs::write(run.join("manifest.json"), older.to_string()).unwrap();
@@ -330,11 +360,18 @@ fn halving_drops_trials_by_what_the_journal_holds() {
     let config = config.to_str().unwrap();
     let output = sweep(config, out.path(), &[]);
     let text = stdout(&output);
-    let halving = "halving: trials and baselines: 6 up to prompt 2, 4 up to prompt 4, 3 up to prompt 6";
+    let halving =
+        "halving: trials and baselines: 6 up to prompt 2, 4 up to prompt 4, 3 up to prompt 6";
     assert!(text.contains(halving), "{text}");
-    assert!(text.contains("3 of 5 trials were dropped before the last prompt"), "{text}");
+    assert!(
+        text.contains("3 of 5 trials were dropped before the last prompt"),
+        "{text}"
+    );
     let n_generations = 6 * 2 + 4 * 2 + 3 * 2;
-    assert!(text.contains(&format!("{n_generations} generations of 6 trials run live")), "{text}");
+    assert!(
+        text.contains(&format!("{n_generations} generations of 6 trials run live")),
+        "{text}"
+    );
     let run = folder(&output);
     assert_eq!(generations(&run).len(), n_generations);
     let labels: BTreeMap<String, String> = printed(&text).into_iter().collect();
@@ -365,7 +402,10 @@ fn halving_drops_trials_by_what_the_journal_holds() {
     assert_eq!(of(2), slowest);
     let report = fs::read_to_string(run.join("report.md")).unwrap();
     for label in slowest {
-        assert!(report.contains(&format!("| {label}, dropped after 2 prompts |")), "{report}");
+        assert!(
+            report.contains(&format!("| {label}, dropped after 2 prompts |")),
+            "{report}"
+        );
     }
 
     // Killed in the second rung, it decides the same about the first one.
@@ -391,9 +431,15 @@ fn a_dry_run_says_how_many_trials_were_sampled() {
         stdout(&smoke(out.path(), &["--dry-run", "--set", &setting]))
     };
     let all = sample("{kind: random, n: 9}");
-    assert!(all.contains("sample: 3 of 3 trials (random, seed 0)"), "{all}");
+    assert!(
+        all.contains("sample: 3 of 3 trials (random, seed 0)"),
+        "{all}"
+    );
     let some = sample("{kind: random, n: 2, seed: 4}");
-    assert!(some.contains("sample: 2 of 3 trials (random, seed 4)"), "{some}");
+    assert!(
+        some.contains("sample: 2 of 3 trials (random, seed 4)"),
+        "{some}"
+    );
     let (all, some) = (printed(&all), printed(&some));
     assert_eq!((all.len(), some.len()), (4, 3));
     assert_eq!(all[0], some[0], "the baseline is not sampled");

@@ -93,7 +93,9 @@ impl<'b> Summariser<'b> {
         let result = measured
             .as_ref()
             .map(|measured| {
-                let own = of_shards.iter().find(|(shard, _)| *shard == measured.shard());
+                let own = of_shards
+                    .iter()
+                    .find(|(shard, _)| *shard == measured.shard());
                 let baseline = own.map(|(_, baseline)| baseline);
                 let mut measures = measures(measured, baseline, is_baseline, self.bootstrap);
                 if let (Some(own), Some(shown)) = (own, of_shards.first())
@@ -160,7 +162,9 @@ pub fn summarise(
         let mut of_shards = by_shard
             .values()
             .map(|entries| Measured::live(entries, profile));
-        let shown = of_shards.next().unwrap_or_else(|| Measured::live(&[], profile));
+        let shown = of_shards
+            .next()
+            .unwrap_or_else(|| Measured::live(&[], profile));
         summariser.add_live(trial, &shown);
         for measured in of_shards.flatten() {
             summariser.add_baseline(trial.decoder.batch_size(), Mode::Live, &measured);

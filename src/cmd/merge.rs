@@ -86,7 +86,10 @@ pub fn run(args: &MergeArgs) -> Result<(), Failure> {
     }
     entries.sort_by_key(|entry| {
         let row = &entry.generation;
-        let place = plan.trials.iter().position(|trial| trial.id == row.trial_id);
+        let place = plan
+            .trials
+            .iter()
+            .position(|trial| trial.id == row.trial_id);
         (place, row.prompt, row.repeat)
     });
     let bootstrap = Bootstrap::default();
@@ -96,7 +99,13 @@ pub fn run(args: &MergeArgs) -> Result<(), Failure> {
     let mut tables = folder.tables()?;
     tables.add_entries(&entries)?;
     folder.finish_tables(tables, &summary)?;
-    let view = view(&sweep, &manifest, summary, &forward_times(first), &bootstrap)?;
+    let view = view(
+        &sweep,
+        &manifest,
+        summary,
+        &forward_times(first),
+        &bootstrap,
+    )?;
     folder.write_report(&view, &bootstrap)?;
     folder.write_manifest(&manifest)?;
     println!(

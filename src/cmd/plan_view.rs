@@ -65,7 +65,9 @@ fn reductions(plan: &Plan, sweep: &SweepSpec) -> Vec<String> {
     if plan.n_elsewhere > 0 {
         let n_own = plan.trials.len() - plan.n_baselines;
         let n_all = n_own + plan.n_elsewhere;
-        lines.push(format!("shard: {n_own} of {n_all} trials, and the baselines"));
+        lines.push(format!(
+            "shard: {n_own} of {n_all} trials, and the baselines"
+        ));
     }
     if let Some(halving) = &sweep.halving {
         lines.push(match sweep.workload.n_prompts_at_most() {

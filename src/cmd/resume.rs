@@ -83,8 +83,9 @@ fn obstacles(folder: &Path, that: &Manifest, this: &Manifest, yaml: &str) -> Vec
     }
     if that.shard != this.shard {
         let part = |run: &Manifest| {
-            run.shard
-                .map_or("the whole sweep".to_owned(), |shard| format!("shard {shard}"))
+            run.shard.map_or("the whole sweep".to_owned(), |shard| {
+                format!("shard {shard}")
+            })
         };
         obstacles.push(format!("{}, not {}", part(that), part(this)));
     }

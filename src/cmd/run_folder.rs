@@ -55,7 +55,10 @@ impl RunFolder {
             .rev()
             .filter_map(|(_, path)| {
                 let manifest = read_manifest(&path)?;
-                manifest.status.is_open().then_some((Self { path }, manifest))
+                manifest
+                    .status
+                    .is_open()
+                    .then_some((Self { path }, manifest))
             })
             .collect()
     }

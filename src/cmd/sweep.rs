@@ -172,11 +172,15 @@ fn part(sweep: &SweepSpec, plan: &Plan, shard: Shard) -> Result<Plan, Failure> {
     match sweep.mode {
         SweepMode::Live => {}
         SweepMode::Replay | SweepMode::Auto => {
-            return refused("one trace tells all trials of its mode, so run it whole, or use mode live");
+            return refused(
+                "one trace tells all trials of its mode, so run it whole, or use mode live",
+            );
         }
     }
     if sweep.halving.is_some() {
-        return refused("halving compares trials with each other, which one machine has to measure");
+        return refused(
+            "halving compares trials with each other, which one machine has to measure",
+        );
     }
     let part = plan.part(shard);
     if part.trials.len() == part.n_baselines {
@@ -221,7 +225,8 @@ fn estimate(sweep: &SweepSpec, plan: &Plan, split: &Split) -> Result<String, Fai
         ns = entry.generation.wall_ns;
     }
     let n_live = split.live.len() + sweep.replay.check.min(split.replayed.len());
-    let n_generations = n_live_generations(sweep, split, prompts.len()) + n_live * sweep.timing.warmup;
+    let n_generations =
+        n_live_generations(sweep, split, prompts.len()) + n_live * sweep.timing.warmup;
     // A trace decodes a prompt, reads it with both models, and drafts behind each mismatch.
     let n_traced = if split.replayed.is_empty() {
         0

@@ -90,8 +90,9 @@ pub fn view(
 /// Which part of the sweep this is, or which parts it was merged from, and whose baseline is shown.
 fn shards(manifest: &Manifest) -> Vec<(String, String)> {
     let part = |run: &Manifest| {
-        run.shard
-            .map_or("the whole sweep".to_string(), |shard| format!("shard {shard}"))
+        run.shard.map_or("the whole sweep".to_string(), |shard| {
+            format!("shard {shard}")
+        })
     };
     let mut lines = Vec::new();
     if let Some(shard) = manifest.shard {

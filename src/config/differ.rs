@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn each_differing_value_is_named_with_its_path() {
-        let there = "{name: x, workload: {limit: 2, seed: 1}, decoders: [{a: 1}, {a: 2}], hardware: null}";
+        let there =
+            "{name: x, workload: {limit: 2, seed: 1}, decoders: [{a: 1}, {a: 2}], hardware: null}";
         let here = "{name: x, workload: {limit: 1, seed: 1}, decoders: [{a: 1}, {a: 3}, {b: 1}], sample: {n: 3}}";
         assert_eq!(
             differing_keys(there, here).unwrap(),
@@ -64,7 +65,10 @@ mod tests {
     fn of_many_differences_the_first_five_are_named() {
         let list = |n: usize| format!("a: {:?}", (0..n).collect::<Vec<_>>());
         let text = differing_keys(&list(0), &list(9)).unwrap();
-        assert!(text.starts_with("a[0]: null, not 0; ") && text.ends_with("; 4 more"), "{text}");
+        assert!(
+            text.starts_with("a[0]: null, not 0; ") && text.ends_with("; 4 more"),
+            "{text}"
+        );
         assert_eq!(differing_keys("[", "a: 1"), None);
     }
 }

@@ -84,8 +84,7 @@ impl Course {
                 .iter()
                 .filter(|trial| !dropped.contains_key(trial.id.as_str()));
             let running: Vec<&Trial> = running.collect();
-            let is_complete =
-                |trial: &&Trial| tally(trial).n_generations >= end * self.n_repeats;
+            let is_complete = |trial: &&Trial| tally(trial).n_generations >= end * self.n_repeats;
             if !running.iter().all(is_complete) {
                 break;
             }
@@ -152,7 +151,8 @@ fn groups<'t>(trials: &[&'t Trial]) -> Vec<Vec<&'t Trial>> {
 
 /// By committed tokens per wall time, without rounding.
 fn faster_first(one: &Tally, other: &Tally) -> Ordering {
-    let product = |tokens: &Tally, time: &Tally| u128::from(tokens.committed) * u128::from(time.wall_ns);
+    let product =
+        |tokens: &Tally, time: &Tally| u128::from(tokens.committed) * u128::from(time.wall_ns);
     product(other, one).cmp(&product(one, other))
 }
 
@@ -206,7 +206,11 @@ decoders:
             .collect()
     }
 
-    fn labels<'t>(trials: &'t [Trial], dropped: &HashMap<&str, usize>, after: usize) -> Vec<&'t str> {
+    fn labels<'t>(
+        trials: &'t [Trial],
+        dropped: &HashMap<&str, usize>,
+        after: usize,
+    ) -> Vec<&'t str> {
         trials
             .iter()
             .filter(|trial| dropped.get(trial.id.as_str()) == Some(&after))
@@ -231,10 +235,16 @@ decoders:
         let after = |n| labels(&trials, &dropped, n);
         assert_eq!(
             after(4),
-            ["k max=1", "k max=2", "k max=3", "k max=7", "k max=8", "k max=9"]
+            [
+                "k max=1", "k max=2", "k max=3", "k max=7", "k max=8", "k max=9"
+            ]
         );
         assert_eq!(after(12), ["k max=4", "k max=6"]);
-        assert_eq!(dropped.len(), 8, "the best, the single and the lossy one stay");
+        assert_eq!(
+            dropped.len(),
+            8,
+            "the best, the single and the lossy one stay"
+        );
     }
 
     #[test]
@@ -244,7 +254,10 @@ decoders:
             let mut tallies = tallies(&trials, n);
             if n == 12 {
                 // One generation of one survivor is missing.
-                tallies.get_mut(trials[5].id.as_str()).unwrap().n_generations -= 1;
+                tallies
+                    .get_mut(trials[5].id.as_str())
+                    .unwrap()
+                    .n_generations -= 1;
             }
             tallies
         };
@@ -266,7 +279,10 @@ decoders:
         let dropped = course(12).dropped(&trials, failing);
         assert_eq!(dropped[trials[5].id.as_str()], 4);
         assert_eq!(dropped[trials[10].id.as_str()], 4);
-        assert!(!dropped.contains_key(trials[11].id.as_str()), "lossy trials do not compete");
+        assert!(
+            !dropped.contains_key(trials[11].id.as_str()),
+            "lossy trials do not compete"
+        );
         // Its place goes to the next one.
         assert_eq!(trials[3].label, "k max=3");
         assert!(!dropped.contains_key(trials[3].id.as_str()));

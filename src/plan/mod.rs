@@ -19,8 +19,8 @@ use crate::config::error::{ConfigError, Fault};
 use crate::config::sweep::SweepSpec;
 
 pub use reads::{reads_entropy, select_reads_entropy};
-pub use trial::Trial;
 use sample::Cells;
+pub use trial::Trial;
 
 /// The trials of a sweep, in the order in which they are reported.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -58,10 +58,7 @@ impl Plan {
     /// Points of the sweep, the baselines not counted: trials of all shards, merged, refused and left out
     /// ones.
     pub fn n_points(&self) -> usize {
-        self.n_distinct()
-            + self.merged.unread
-            + self.merged.equal_rules
-            + self.refused.len()
+        self.n_distinct() + self.merged.unread + self.merged.equal_rules + self.refused.len()
     }
 
     /// Distinct points, those that `sample` leaves out included.
@@ -107,8 +104,7 @@ pub fn plan(sweep: &SweepSpec) -> Result<Plan, ConfigError> {
     label::tell_apart(&mut trials);
     let n_all = trials.len();
     if let Some(sample) = &sweep.sample {
-        let chosen =
-            sample::choose(sample, &cells).map_err(|fault| fault.in_file(&sweep.file))?;
+        let chosen = sample::choose(sample, &cells).map_err(|fault| fault.in_file(&sweep.file))?;
         let kept = trials.into_iter().enumerate();
         trials = kept
             .filter(|(place, _)| *place < n_baselines || chosen.contains(place))

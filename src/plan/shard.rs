@@ -164,8 +164,7 @@ decoders:
                 .flat_map(|index| others(&plan, index, of))
                 .map(|trial| trial.id)
                 .collect();
-            let mut expected: Vec<String> =
-                plan.trials[2..].iter().map(|t| t.id.clone()).collect();
+            let mut expected: Vec<String> = plan.trials[2..].iter().map(|t| t.id.clone()).collect();
             ids.sort();
             expected.sort();
             assert_eq!(ids, expected, "{of} shards");
@@ -175,7 +174,11 @@ decoders:
     #[test]
     fn shards_differ_in_cost_by_one_trial_at_most_and_keep_the_order_of_the_plan() {
         let plan = planned();
-        let dearest = plan.trials.iter().map(|t| cost(&t.decoder)).fold(0.0, f64::max);
+        let dearest = plan
+            .trials
+            .iter()
+            .map(|t| cost(&t.decoder))
+            .fold(0.0, f64::max);
         for of in 2..8 {
             let parts: Vec<Vec<Trial>> = (1..=of).map(|index| others(&plan, index, of)).collect();
             let load = |part: &Vec<Trial>| part.iter().map(|t| cost(&t.decoder)).sum::<f64>();
@@ -196,7 +199,11 @@ decoders:
         // Tokens per second of the main job: a window of 16 307, autoregressive 582, a draft of 10 1036.
         let of = |text: &str| {
             let plan = planned();
-            let trial = plan.trials.iter().find(|trial| trial.label == text).unwrap();
+            let trial = plan
+                .trials
+                .iter()
+                .find(|trial| trial.label == text)
+                .unwrap();
             cost(&trial.decoder)
         };
         let (window, plain) = (of("w w=16 λ=0.0"), of("autoregressive"));

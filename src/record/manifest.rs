@@ -74,14 +74,21 @@ impl Manifest {
             differences.push(format!("version {}, not {}", other.version, self.version));
         }
         for role in self.models.keys().chain(other.models.keys()) {
-            let weights = |run: &Self| run.models.get(role).map(|facts| facts["weights_sha256"].clone());
+            let weights = |run: &Self| {
+                run.models
+                    .get(role)
+                    .map(|facts| facts["weights_sha256"].clone())
+            };
             let difference = format!("other weights of the {role}");
             if weights(self) != weights(other) && !differences.contains(&difference) {
                 differences.push(difference);
             }
         }
         if other.n_prompts != self.n_prompts {
-            differences.push(format!("{} prompts, not {}", other.n_prompts, self.n_prompts));
+            differences.push(format!(
+                "{} prompts, not {}",
+                other.n_prompts, self.n_prompts
+            ));
         }
         differences
     }

@@ -188,7 +188,10 @@ fn notes(view: &SweepView, rows: &[Row]) -> Vec<String> {
     if rows.iter().any(|row| row.is_lossy) {
         notes.push("~ is lossy: the text may differ from the verifier's.".to_owned());
     }
-    let dropped = view.trials.iter().filter(|trial| trial.dropped_after.is_some());
+    let dropped = view
+        .trials
+        .iter()
+        .filter(|trial| trial.dropped_after.is_some());
     match dropped.count() {
         0 => {}
         n => notes.push(format!(
@@ -396,7 +399,10 @@ best EBSD against best fixed k: +10.2 % [+10.0, +10.5], n = 3 prompts: faster
         view.trials.push(dropped);
         let table = table(&view);
         assert!(table.contains("best of 2     ebsd theta=1 "), "{table}");
-        assert!(table.contains("1 of 3 trials were dropped before the last prompt"), "{table}");
+        assert!(
+            table.contains("1 of 3 trials were dropped before the last prompt"),
+            "{table}"
+        );
     }
 
     #[test]

@@ -61,10 +61,16 @@ fn a_trial_is_compared_with_the_baseline_of_its_own_shard() {
         assert_eq!(measures(trial).prompt_ns, [500.0, 1_500.0, 1_000.0]);
     }
     assert_eq!(measures(0).prompt_ns, [1_000.0, 3_000.0, 2_000.0]);
-    let shards = summary.records.iter().map(|record| record.shard.unwrap().to_string());
+    let shards = summary
+        .records
+        .iter()
+        .map(|record| record.shard.unwrap().to_string());
     assert!(shards.eq(["1/2", "1/2", "2/2"]));
     let ratio = measures(1).tokens_per_second / measures(2).tokens_per_second;
-    assert!((ratio - 3.0).abs() < 1e-9, "tokens per second are those of the machine");
+    assert!(
+        (ratio - 3.0).abs() < 1e-9,
+        "tokens per second are those of the machine"
+    );
 }
 
 #[test]
@@ -76,7 +82,12 @@ fn a_trial_whose_shard_has_no_baseline_has_no_speedup() {
     ]
     .concat();
     let bootstrap = Bootstrap::default();
-    let summary = summarise(Summariser::new(&trials, &bootstrap), &trials, &entries, None);
+    let summary = summarise(
+        Summariser::new(&trials, &bootstrap),
+        &trials,
+        &entries,
+        None,
+    );
     assert_eq!(summary.views[2].measures().unwrap().speedup, None);
     assert_eq!(summary.views[1].result, Err("not run".to_string()));
 }
@@ -95,7 +106,10 @@ fn a_dropped_trial_keeps_the_figures_of_its_prompts_and_is_not_the_best() {
     let summariser = Summariser::new(&trials, &bootstrap).with_dropped(dropped);
     let Summary { views, records } = summarise(summariser, &trials, &entries, None);
     assert_eq!(records[1].note.as_deref(), Some("dropped after 2 prompts"));
-    assert_eq!((records[1].n_prompts, records[2].note.as_deref()), (2, None));
+    assert_eq!(
+        (records[1].n_prompts, records[2].note.as_deref()),
+        (2, None)
+    );
     assert_eq!(estimate(views[1].measures().unwrap().speedup), 4.0);
     let view = SweepView {
         trials: views[1..].to_vec(),

@@ -94,7 +94,9 @@ fn two_shards_make_a_whole_whichever_is_named_first() {
     assert_eq!([&parts[0].name, &parts[1].name], ["run-1/2", "run-2/2"]);
     let joined = join(parts, &plan.trials, plan.n_baselines).unwrap();
     assert_eq!(joined.len(), (4 + 2) * 6, "both baselines are kept");
-    let of_baseline = joined.iter().filter(|entry| entry.generation.trial_id == plan.trials[0].id);
+    let of_baseline = joined
+        .iter()
+        .filter(|entry| entry.generation.trial_id == plan.trials[0].id);
     let shards: Vec<Option<Shard>> = of_baseline.map(|entry| entry.generation.shard).collect();
     assert_eq!(shards[..6], [shard("1/2"); 6]);
     assert_eq!(shards[6..], [shard("2/2"); 6]);
@@ -110,7 +112,9 @@ fn what_is_missing_is_named_by_trial_and_prompt() {
     other.entries.retain(|entry| {
         let row = &entry.generation;
         let is = |trial: &Trial| row.trial_id == trial.id;
-        !(is(&own[1]) && row.prompt < 2 && row.repeat == 1 || is(&own[2]) || is(&own[0]) && row.prompt == 2)
+        !(is(&own[1]) && row.prompt < 2 && row.repeat == 1
+            || is(&own[2])
+            || is(&own[0]) && row.prompt == 2)
     });
     let absent = missing(&plan, &[one.clone(), other]);
     let mut expected = vec![
@@ -119,9 +123,21 @@ fn what_is_missing_is_named_by_trial_and_prompt() {
         format!("{}: not run", own[2].label),
     ];
     expected[1..].sort();
-    assert_eq!([&absent[..1], &{ let mut rest = absent[1..].to_vec(); rest.sort(); rest }].concat(), expected);
+    assert_eq!(
+        [&absent[..1], &{
+            let mut rest = absent[1..].to_vec();
+            rest.sort();
+            rest
+        }]
+        .concat(),
+        expected
+    );
     let alone = missing(&plan, &[one]);
-    assert_eq!(alone.len(), 2, "the trials of the shard that was not given: {alone:?}");
+    assert_eq!(
+        alone.len(),
+        2,
+        "the trials of the shard that was not given: {alone:?}"
+    );
 }
 
 #[test]
@@ -144,7 +160,10 @@ fn dropped_trials_lack_nothing_behind_their_last_prompt() {
         };
         whole.missing(&[None].into(), &entries)
     };
-    assert_eq!(missing(&HashMap::new()), [format!("{}: prompts 2", trial.label)]);
+    assert_eq!(
+        missing(&HashMap::new()),
+        [format!("{}: prompts 2", trial.label)]
+    );
     assert!(missing(&HashMap::from([(trial.id.as_str(), 2)])).is_empty());
 }
 
@@ -154,7 +173,9 @@ fn runs_of_different_sweeps_models_sizes_or_versions_are_not_joined() {
     let complaint = |change: fn(&mut Manifest)| {
         let mut other = part(&plan, "2/2");
         change(&mut other.manifest);
-        sorted(vec![part(&plan, "1/2"), other]).unwrap_err().to_string()
+        sorted(vec![part(&plan, "1/2"), other])
+            .unwrap_err()
+            .to_string()
     };
     assert_eq!(
         complaint(|manifest| manifest.config_hash = "d".into()),
@@ -167,12 +188,18 @@ fn runs_of_different_sweeps_models_sizes_or_versions_are_not_joined() {
         }),
         "run-2/2 and run-1/2 are not of one sweep: other weights of the verifier, 9 prompts, not 3"
     );
-    assert!(complaint(|manifest| manifest.version = "0.0.1".into()).contains("was made by version 0.0.1"));
+    assert!(
+        complaint(|manifest| manifest.version = "0.0.1".into())
+            .contains("was made by version 0.0.1")
+    );
     assert_eq!(
         complaint(|manifest| manifest.shard = shard("1/2")),
         "run-1/2 and run-2/2 are both shard 1/2: give one of them"
     );
-    assert!(complaint(|manifest| manifest.merged_from.push(self::manifest(None))).contains("is merged itself"));
+    assert!(
+        complaint(|manifest| manifest.merged_from.push(self::manifest(None)))
+            .contains("is merged itself")
+    );
 }
 
 #[test]
@@ -196,5 +223,9 @@ fn a_trial_in_two_runs_and_a_trial_of_no_sweep_are_refused() {
     let mut strange = one;
     strange.entries[0].generation.trial_id = "0123".into();
     let error = join(vec![strange], &plan.trials, 1).unwrap_err();
-    assert!(error.to_string().contains("holds a trial 0123 that is not in its sweep.yaml"));
+    assert!(
+        error
+            .to_string()
+            .contains("holds a trial 0123 that is not in its sweep.yaml")
+    );
 }
