@@ -25,7 +25,7 @@ const BROKEN_DECODERS: &[(&str, &str)] = &[
     ),
     (
         "[{name: x, kind: speculative, stop: {kind: fixed}, max_draft: 4}]",
-        "decoders[0]: unknown field 'max_draft', expected one of 'stop', 'order', 'min_draft_len', 'max_draft_len', 'entropy', 'accept'; did you mean 'max_draft_len'?",
+        "decoders[0]: unknown field 'max_draft', expected one of 'stop', 'order', 'min_draft_len', 'max_draft_len', 'entropy', 'accept', 'batch_size'; did you mean 'max_draft_len'?",
     ),
     (
         "[{name: x, kind: window, gird: {window_size: [4]}}]",
@@ -183,7 +183,7 @@ fn a_wrong_decoder_is_reported_at_its_key() {
 const BROKEN_SWEEPS: &[(&[&str], &str)] = &[
     (
         &[MODELS, WORKLOAD, DECODERS, "devcie: cpu"],
-        "unknown field 'devcie', expected one of 'name', 'models', 'device', 'threads', 'dtype', 'workload', 'sampling', 'decoders', 'param_grid', 'timing', 'hardware', 'seed'; did you mean 'device'?",
+        "unknown field 'devcie', expected one of 'name', 'models', 'device', 'threads', 'dtype', 'workload', 'sampling', 'decoders', 'param_grid', 'sample', 'halving', 'mode', 'replay', 'timing', 'hardware', 'seed'; did you mean 'device'?",
     ),
     (&[MODELS, DECODERS], "missing field 'workload'"),
     (
@@ -295,6 +295,30 @@ const BROKEN_SWEEPS: &[(&[&str], &str)] = &[
             "threads: !count 2",
         ],
         "threads: the YAML tag !count is not used here; leave it out",
+    ),
+    (
+        &[MODELS, WORKLOAD, DECODERS, "sample: {kind: sobol}"],
+        "sample: missing field 'n'",
+    ),
+    (
+        &[MODELS, WORKLOAD, DECODERS, "sample: {kind: sobool, n: 3}"],
+        "sample.kind: unknown value 'sobool', expected 'sobol' or 'random'; did you mean 'sobol'?",
+    ),
+    (
+        &[MODELS, WORKLOAD, DECODERS, "sample: {kind: random, n: 0}"],
+        "sample.n: 0 is out of range, expected 1 or more",
+    ),
+    (
+        &[MODELS, WORKLOAD, DECODERS, "halving: {eta: 1}"],
+        "halving.eta: 1 is out of range, expected 2 or more",
+    ),
+    (
+        &[MODELS, WORKLOAD, DECODERS, "halving: {min_prompts: 0}"],
+        "halving.min_prompts: 0 is out of range, expected 1 or more",
+    ),
+    (
+        &[MODELS, WORKLOAD, DECODERS, "halving: {}", "mode: auto"],
+        "halving: trials are dropped by measured times, so mode has to be live",
     ),
     (
         &[MODELS, WORKLOAD, DECODERS, "timing: {1: 2}"],

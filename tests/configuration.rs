@@ -250,7 +250,9 @@ fn the_documentation_lists_every_key_of_a_sweep() {
     let text = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap();
     let sweep = parse_sweep(
         "example",
-        &completed("param_grid: {theta_abs: [1]}\nhardware: llama-3.1-8b-h100"),
+        &completed(
+            "param_grid: {theta_abs: [1]}\nhardware: llama-3.1-8b-h100\nsample: {kind: random, n: 1}\nhalving: {}",
+        ),
         &[],
         &|_| None,
     )
