@@ -159,22 +159,26 @@ fn the_embedded_pair_solves_held_out_problems_with_most_drafts_accepted() {
 }
 
 #[test]
-fn the_embedded_window_model_fills_several_masks_per_forward_and_ends_its_answers() {
+fn the_embedded_window_model_solves_most_problems_filling_several_masks_per_forward() {
     let mut trio = Trio::open();
     let items = synthetic_items(Split::HeldOutSeed, 99, 40);
     let window = r#"{"kind": "window", "window_size": 16, "select": {"kind": "entropy", "entropy_threshold": 0.4, "pos_penalty": 0.02}}"#;
-    let (mut ended, mut committed, mut forwards) = (0, 0, 0);
+    let (mut right, mut ended, mut committed, mut forwards) = (0, 0, 0, 0);
     for item in &items {
         let prompt = trio.encode(item);
         let generation = trio.decode(window, &prompt, 200, 0.0, 0);
+        let text = trio.window.tokenizer.decode(&generation.ids);
+        right += usize::from(exact_match(&text, item.answer.as_ref().unwrap()));
         ended += usize::from(generation.finished_by == Finish::StopToken);
         committed += generation.counts.committed;
         forwards += generation.counts.verifier_forwards;
     }
-    assert!(ended >= 30, "{ended} of 40 end by themselves");
+    // Far below what the model card says, so that only a broken model fails.
+    assert!(right >= 24, "window: {right} of 40");
+    assert!(ended >= 36, "{ended} of 40 end by themselves");
     let tokens_per_forward = committed as f64 / forwards as f64;
     assert!(
-        tokens_per_forward > 1.3,
+        tokens_per_forward > 2.5,
         "{tokens_per_forward} tokens per forward"
     );
 }
