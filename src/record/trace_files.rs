@@ -224,9 +224,9 @@ mod tests {
         let prompts = vec![TracedPrompt {
             id: 4,
             prompt_len: 3,
-            max_new_tokens: 2,
+            max_new_tokens: 3,
             text_len: 2,
-            finished_by: Finish::Budget,
+            finished_by: Finish::StopToken,
             seed: u64::MAX,
         }];
         let slots = Slots {
@@ -234,7 +234,7 @@ mod tests {
             position: vec![3, 4, 4],
             depth: vec![0, 0, 1],
             token: vec![7, 9, 8],
-            is_end: vec![false, false, true],
+            is_end: vec![false, true, true],
             probability: vec![0.5, 0.25, 0.125],
             top1: vec![0.5, 0.25, 0.125],
             top2: vec![0.25, 0.125, 0.0625],

@@ -156,29 +156,19 @@ fn code(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::analysis::view::{CostCurve, CostPoint, DraftRule};
-    use crate::report::small_view::{failed, trial, view};
+    use crate::report::small_view::{failed, trial, twelve, view};
     use crate::stats::interval::Interval;
 
     fn small() -> SweepView {
         let mut view = view(vec![
-            trial(
-                "fixed-k k=4",
-                DraftRule::FixedLength,
-                1.5,
-                vec![100.0, 210.0, 330.0],
-            ),
-            trial(
-                "ebsd theta=1",
-                DraftRule::Entropy,
-                1.65,
-                vec![91.0, 190.0, 300.0],
-            ),
+            trial("fixed-k k=4", DraftRule::FixedLength, 1.5, twelve(1.0)),
+            trial("ebsd theta=1", DraftRule::Entropy, 1.65, twelve(1.1)),
         ]);
         view.baseline = Some(trial(
             "autoregressive",
             DraftRule::Reference,
             1.0,
-            vec![150.0, 315.0, 495.0],
+            twelve(2.0 / 3.0),
         ));
         view
     }
@@ -195,7 +185,7 @@ mod tests {
             "- version: wedlm-bench 0.1.0",
             "- device: cpu",
             "- date: 2026-11-21",
-            "- size: 3 prompts × 1 repeat, 2 trials",
+            "- size: 12 prompts × 1 repeat, 2 trials",
         ] {
             assert!(text.contains(line), "{line}");
         }
@@ -221,7 +211,7 @@ mod tests {
     fn the_verdict_names_both_trials_its_n_and_its_method() {
         let text = text(&small());
         assert!(text.contains(
-            "**best EBSD against best fixed k: +10.2 % [+10.0, +10.5], n = 3 prompts: faster.**"
+            "**best EBSD against best fixed k: +10.0 % [+10.0, +10.0], n = 12 prompts: faster.**"
         ));
         assert!(text.contains("EBSD is `ebsd theta=1`, fixed k is `fixed-k k=4`"));
         assert!(text.contains("10000 resamples, BCa, 95 %, seed 17"));
@@ -229,12 +219,7 @@ mod tests {
 
     #[test]
     fn both_averages_of_the_speedup_are_given_by_name() {
-        // Every prompt of the fixed trial takes 2/3 of the baseline's time.
-        let mut view = small();
-        if let Ok(measures) = &mut view.trials[0].result {
-            measures.prompt_ns = vec![100.0, 210.0, 330.0];
-        }
-        let text = text(&view);
+        let text = text(&small());
         assert!(text.contains("speedup (ratio of sums)"));
         assert!(text.contains("| 1.50 [1.45, 1.55] | 1.50 [1.50, 1.50] |"));
     }

@@ -4,6 +4,12 @@ use crate::analysis::view::{DraftRule, Measures, SweepView, TrialKind, TrialView
 use crate::record::schema::Mode;
 use crate::stats::interval::Interval;
 
+/// Wall times of twelve prompts, divided by `speed`.
+pub fn twelve(speed: f64) -> Vec<f64> {
+    let times = [100.0, 210.0, 330.0].into_iter().cycle();
+    times.take(12).map(|time| time / speed).collect()
+}
+
 /// A lossless speculative trial that is alone in its family.
 pub fn trial(label: &str, rule: DraftRule, speedup: f64, prompt_ns: Vec<f64>) -> TrialView {
     TrialView {
@@ -20,6 +26,12 @@ pub fn trial(label: &str, rule: DraftRule, speedup: f64, prompt_ns: Vec<f64>) ->
                 estimate: speedup,
                 low: speedup - 0.05,
                 high: speedup + 0.05,
+                confidence: 0.95,
+            }),
+            speedup_geometric: Some(Interval {
+                estimate: speedup,
+                low: speedup,
+                high: speedup,
                 confidence: 0.95,
             }),
             tokens_per_second: 50.0 * speedup,

@@ -305,7 +305,7 @@ impl Paint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::small_view::{failed, trial, view};
+    use crate::report::small_view::{failed, trial, twelve, view};
 
     fn table(view: &SweepView) -> String {
         terminal(view, &Bootstrap::default(), false)
@@ -313,25 +313,15 @@ mod tests {
 
     fn fixed_and_ebsd() -> SweepView {
         view(vec![
-            trial(
-                "fixed-k k=4",
-                DraftRule::FixedLength,
-                1.5,
-                vec![100.0, 210.0, 330.0],
-            ),
-            trial(
-                "ebsd theta=1",
-                DraftRule::Entropy,
-                1.65,
-                vec![91.0, 190.0, 300.0],
-            ),
+            trial("fixed-k k=4", DraftRule::FixedLength, 1.5, twelve(1.0)),
+            trial("ebsd theta=1", DraftRule::Entropy, 1.65, twelve(1.1)),
         ])
     }
 
     #[test]
     fn a_small_sweep_prints_this_table() {
         let expected = "\
-smoke · 3 prompts × 1 repeat · cpu
+smoke · 12 prompts × 1 repeat · cpu
 
                             tokens            speedup  accept-  tokens/  exact
               decoder        per s      over baseline     ance  forward  match
@@ -340,7 +330,7 @@ best fixed k  fixed-k k=4     75.0  1.50 [1.45, 1.55]     0.75     3.00   0.80
 single        ebsd theta=1    82.5  1.65 [1.60, 1.70]     0.75     3.00   0.80
 
 [ ] holds the 95 % interval of the speedup for other prompts of the same kind.
-best EBSD against best fixed k: +10.2 % [+10.0, +10.5], n = 3 prompts: faster
+best EBSD against best fixed k: +10.0 % [+10.0, +10.0], n = 12 prompts: faster
   EBSD     ebsd theta=1
   fixed k  fixed-k k=4
 ";

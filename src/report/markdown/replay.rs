@@ -108,7 +108,7 @@ mod tests {
             text.contains("**2 generations differ**, 1 of them"),
             "{text}"
         );
-        assert!(text.contains("median error 6.2"), "{text}");
+        assert!(text.contains("median error 6.3"), "{text}");
         assert!(text.contains("| ebsd | 1.50 | 1.60 |"), "{text}");
     }
 }
