@@ -48,6 +48,12 @@ pub fn forward_times(
     for repeat in 0..N_WARMUP + N_REPEATS {
         for size in &mut sizes {
             let end = context_len + size.n_tokens;
+            // One row at a time is what autoregressive decoding does, in a stretch.
+            let n_steadying = if size.n_tokens == 1 { N_STEADYING } else { 0 };
+            for _ in 0..n_steadying {
+                lm.forward(&tokens[context_len..end], &positions[context_len..end], 1)?;
+                lm.truncate(context_len);
+            }
             let started = Instant::now();
             lm.forward(
                 &tokens[context_len..end],
@@ -71,6 +77,9 @@ pub fn forward_times(
 /// Verifier forwards that are timed for the cost model, in rows.
 const ROUND_SIZES: [usize; 11] = [1, 2, 3, 4, 5, 6, 7, 9, 11, 16, 21];
 const N_PASSES: usize = 12;
+/// Forwards of one row before those that count, in a stretch of them, and those that count.
+const N_STEADYING: usize = 12;
+const N_STEADY: usize = 4;
 /// Tokens of the short generations that time a round beyond its forwards.
 const ROUND_TOKENS: usize = 24;
 
@@ -93,6 +102,10 @@ pub fn round_times(
         for &context_len in contexts {
             for n_rows in ROUND_SIZES {
                 let (drafter, verifier) = (&mut drafter.lm, &mut verifier.lm);
+                if n_rows == 1 {
+                    timed.extend(autoregressive(verifier, context_len)?);
+                    continue;
+                }
                 // The first one finds the processor's caches as the last size left them.
                 one_round(drafter, verifier, context_len, n_rows)?;
                 timed.extend(one_round(drafter, verifier, context_len, n_rows)?);
@@ -122,6 +135,20 @@ pub fn round_times(
 
 /// Part, rows, context and seconds.
 type Timed = (Part, usize, usize, f64);
+
+/// Forwards of one row in a stretch, as autoregressive decoding has them: between forwards of many rows,
+/// whose threads are still awake, one takes half as long again.
+fn autoregressive(verifier: &mut BurnLm, context_len: usize) -> Result<Vec<Timed>, ModelError> {
+    let mut timed = Vec::new();
+    for index in 0..N_STEADYING + N_STEADY {
+        reach(verifier, context_len - 1)?;
+        let seconds = seconds_of(verifier, 1, 1)?;
+        if index >= N_STEADYING {
+            timed.push((Part::Verifier, 1, context_len, seconds));
+        }
+    }
+    Ok(timed)
+}
 
 /// A draft of `n_rows - 1` tokens behind `context_len` committed ones, and its verification. Drafts of an
 /// even length start with two rows, as after a draft that was accepted whole.
@@ -174,7 +201,7 @@ fn between_forwards(
     let rule = SpeculativeRule::new(
         &StopRule::Fixed {},
         DraftOrder::default(),
-        (1, 4),
+        (1, 8),
         EntropyRule::default(),
         AcceptRule::Greedy {},
     );
