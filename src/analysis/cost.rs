@@ -64,18 +64,24 @@ pub fn profile_costs(profile: &HardwareProfile) -> Costs {
         DraftCharge::Forward => (both, Line::default()),
         DraftCharge::Draft => (token, launch),
     };
+    let verifier = ForwardCost::linear(
+        Line {
+            fixed_seconds: verify.fixed_seconds,
+            seconds_per_context_token: verify.seconds_per_context_token,
+        },
+        verify.seconds_per_token,
+    );
+    let overhead = Line {
+        fixed_seconds: profile.overhead_seconds,
+        ..Line::default()
+    };
     Costs {
+        step: verifier.line(1) + overhead,
         // However many rows it is fed: the profile counts drafted tokens.
-        drafter: ForwardCost::new(vec![(1, per_forward)]),
-        verifier: ForwardCost::linear(
-            Line {
-                fixed_seconds: verify.fixed_seconds,
-                seconds_per_context_token: verify.seconds_per_context_token,
-            },
-            verify.seconds_per_token,
-        ),
-        draft: per_draft,
-        round_seconds: profile.overhead_seconds,
+        draft_start: ForwardCost::new(vec![(1, per_draft + per_forward)]),
+        drafter: per_forward,
+        verifier,
+        round: ForwardCost::new(vec![(1, overhead)]),
     }
 }
 

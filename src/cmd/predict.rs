@@ -13,17 +13,20 @@ use crate::stats::interval::Interval;
 use crate::stats::sample::Sample;
 use crate::trace::Trace;
 use crate::trace::cost::{CostModel, Costs};
-use crate::trace::replay::{Forwards, Replay, ReplayRefusal, Totals};
+use crate::trace::replay::{Replay, ReplayRefusal, Totals};
 
 /// What all replays of a run have in common.
 #[derive(Debug)]
 pub struct Predictor<'r> {
-    pub trace: &'r Trace,
-    pub costs: &'r CostModel,
+    trace: &'r Trace,
+    costs: &'r CostModel,
     /// Costs of the hardware profile that speedups are projected to.
     pub profile: Option<Costs>,
     /// By the prompts of the trace.
-    pub prompts: Vec<PromptFacts>,
+    prompts: Vec<PromptFacts>,
+    /// Autoregressive decoding of each prompt, and of all.
+    baseline: Vec<Totals>,
+    baseline_sum: Totals,
 }
 
 /// What a replay cannot tell of a prompt, from generations that ran here.
@@ -53,14 +56,34 @@ impl Predicted {
     }
 }
 
-impl Predictor<'_> {
+impl<'r> Predictor<'r> {
+    /// # Errors
+    /// When the trace has no entropy, so that it tells no rule.
+    pub fn new(
+        trace: &'r Trace,
+        costs: &'r CostModel,
+        profile: Option<Costs>,
+        prompts: Vec<PromptFacts>,
+    ) -> Result<Self, ReplayRefusal> {
+        let recorded = trace.header().entropies.first().copied();
+        let rule = SpeculativeRule::without_drafts(recorded.unwrap_or_default());
+        let baseline = Replay::new(trace, &rule)?.totals();
+        Ok(Self {
+            trace,
+            costs,
+            profile,
+            prompts,
+            baseline_sum: sum(&baseline),
+            baseline,
+        })
+    }
+
     /// Autoregressive decoding: one verifier forward of one row per token.
     pub fn baseline(&self, trial: &Trial) -> Predicted {
-        let totals = self.baseline_totals();
-        let rows = self.rows(trial, &totals, |facts| facts.verifier_prefill_ns);
+        let rows = self.rows(trial, &self.baseline, |facts| facts.verifier_prefill_ns);
         Predicted {
             rows,
-            totals,
+            totals: self.baseline.clone(),
             calibration: Interval::exact(1.0),
         }
     }
@@ -70,9 +93,7 @@ impl Predictor<'_> {
     pub fn trial(&self, trial: &Trial, rule: &SpeculativeRule) -> Result<Predicted, ReplayRefusal> {
         let totals = Replay::new(self.trace, rule)?.totals();
         let rows = self.rows(trial, &totals, |facts| facts.pair_prefill_ns);
-        let calibration = self
-            .costs
-            .speedup(&sum(&self.baseline_totals()), &sum(&totals));
+        let calibration = self.costs.speedup(&self.baseline_sum, &sum(&totals));
         Ok(Predicted {
             rows,
             totals,
@@ -89,28 +110,10 @@ impl Predictor<'_> {
         let mut totals = Totals::default();
         Replay::new(self.trace, rule)?.run(&mut totals);
         let costs = self.costs.costs();
-        let baseline = costs.seconds(&sum(&self.baseline_totals()));
+        let baseline = costs.seconds(&self.baseline_sum);
         let counts = &totals.counts;
         let acceptance = counts.accepted as f64 / counts.drafted.max(1) as f64;
         Ok((baseline / costs.seconds(&totals), acceptance))
-    }
-
-    fn baseline_totals(&self) -> Vec<Totals> {
-        let prompts = self.trace.prompts().iter();
-        prompts
-            .map(|prompt| {
-                let n = prompt.text_len as u64;
-                let mut totals = Totals::default();
-                totals.counts.rounds = n;
-                totals.counts.committed = n;
-                totals.counts.verifier_forwards = n;
-                totals.counts.token_instances = n;
-                // Contexts prompt_len, prompt_len + 1, …
-                let context_sum = n * prompt.prompt_len as u64 + n * n.saturating_sub(1) / 2;
-                totals.verifier = vec![Forwards::default(), Forwards { n, context_sum }];
-                totals
-            })
-            .collect()
     }
 
     fn rows(

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use crate::analysis::cost::profile_costs;
 use crate::cli::ReplayArgs;
 use crate::cmd::Failure;
+use crate::cmd::measure_all::settings;
 use crate::cmd::replay_sweep::{Recorded, Replayed, calibration};
 use crate::cmd::replayable::Split;
 use crate::cmd::run_folder::{RunFolder, config_hash};
@@ -113,7 +114,7 @@ fn timed_here(
         threads,
         config_hash,
     );
-    let samples = calibration(trace, &prompts, &mut models)?;
+    let samples = calibration(&prompts, &settings(sweep, &models)?, &mut models)?;
     let costs = CostModel::fit(&samples).map_err(|error| Failure::Other(error.to_string()))?;
     Ok((costs, manifest))
 }

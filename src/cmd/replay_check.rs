@@ -20,13 +20,14 @@ use crate::trace::replay::{Replay, ReplayRefusal};
 /// A lead of the verifier's token below this many logits is a tie: rounding may turn it.
 const TIE: f64 = 1e-3;
 
-/// Which of the trials, given by speedup and acceptance, run live as well: from the frontier (no other
-/// trial has both larger) the fastest ones, up to half of `n`, and others at random. Ascending.
+/// Which of the trials, given by speedup and acceptance, run live as well: up to half of `n` from the
+/// frontier (no other trial has both larger), the fastest and others evenly along it, and the rest at
+/// random. Ascending.
 pub fn chosen(glances: &[(f64, f64)], n: usize, seed: u64) -> Vec<usize> {
     let mut by_speed: Vec<usize> = (0..glances.len()).collect();
     by_speed.sort_by(|&a, &b| glances[b].0.total_cmp(&glances[a].0).then(a.cmp(&b)));
     let mut best_acceptance = f64::NEG_INFINITY;
-    let mut chosen: Vec<usize> = by_speed
+    let frontier: Vec<usize> = by_speed
         .iter()
         .copied()
         .filter(|&index| {
@@ -34,7 +35,10 @@ pub fn chosen(glances: &[(f64, f64)], n: usize, seed: u64) -> Vec<usize> {
             best_acceptance = best_acceptance.max(glances[index].1);
             is_on_frontier
         })
-        .take(n.div_ceil(2))
+        .collect();
+    let n_frontier = n.div_ceil(2).min(frontier.len());
+    let mut chosen: Vec<usize> = (0..n_frontier)
+        .map(|place| frontier[place * (frontier.len() - 1) / (n_frontier - 1).max(1)])
         .collect();
     let mut rest: Vec<usize> = by_speed
         .into_iter()
@@ -141,6 +145,9 @@ mod tests {
         assert!(four.contains(&0) && four.contains(&2) && four.len() == 4);
         assert_eq!(chosen(&glances, 9, 1), [0, 1, 2, 3, 4]);
         assert_eq!(chosen(&glances, 1, 1), [0]);
+        // Both ends of the frontier, before its middle.
+        let three = chosen(&glances, 3, 1);
+        assert!(three.contains(&0) && three.contains(&4), "{three:?}");
         assert!(chosen(&glances, 0, 1).is_empty());
     }
 }

@@ -7,7 +7,6 @@ use crate::analysis::measured::Measured;
 use crate::analysis::summary::{Summariser, Summary, by_trial};
 use crate::analysis::view::{ReplayCheck, TrialView};
 use crate::cmd::Failure;
-use crate::cmd::calibrate::round_times;
 use crate::cmd::measure::{Prompt, Settings};
 use crate::cmd::models::LoadedModels;
 use crate::cmd::predict::{Predicted, Predictor, prompt_facts};
@@ -19,7 +18,9 @@ use crate::config::SweepSpec;
 use crate::config::hardware::HardwareProfile;
 use crate::engine::session::Request;
 use crate::engine::speculative::SpeculativeRule;
+use crate::model::lm::LanguageModel;
 use crate::plan::Trial;
+use crate::policy::sample::Sampling;
 use crate::record::folder::write_whole;
 use crate::record::journal::Entry;
 use crate::record::schema::Mode;
@@ -28,6 +29,7 @@ use crate::stats::bootstrap::Bootstrap;
 use crate::trace::cost::{CostModel, TimingSample};
 use crate::trace::record::{RecordSetting, record};
 use crate::trace::replay::Replay;
+use crate::trace::timing::time_rounds;
 use crate::trace::{Trace, TraceHeader};
 
 /// Name of the trace's folder in a run folder.
@@ -36,6 +38,8 @@ pub const TRACE: &str = "trace";
 const CALIBRATION: &str = "calibration.json";
 /// Rows of which a forward returns logits while a text is read.
 const PIECE_LEN: usize = 64;
+/// Passes over all draft lengths that the cost model is fitted to.
+const N_PASSES: usize = 12;
 
 /// A trace with what its rounds cost here.
 #[derive(Debug)]
@@ -69,7 +73,7 @@ pub fn recorded(
         let text = std::fs::read(&place).map_err(|error| Failure::file(&place, &error))?;
         serde_json::from_slice(&text).map_err(|error| Failure::file(&place, &error))?
     } else {
-        let samples = calibration(&trace, prompts, models)?;
+        let samples = calibration(prompts, settings, models)?;
         let text = serde_json::to_vec(&samples).map_err(|error| Failure::file(&place, &error))?;
         write_whole(&place, &text)?;
         samples
@@ -102,31 +106,33 @@ pub fn record_trace(
     trace.map_err(|error| Failure::Other(error.to_string()))
 }
 
-/// Times rounds at the shortest, the middle and the longest context of the trace.
+/// Times what the rounds of this pair are made of, on the workload's own prompts.
 ///
 /// # Errors
 /// When a model is missing or fails.
 pub fn calibration(
-    trace: &Trace,
     prompts: &[Prompt],
+    settings: &Settings,
     models: &mut LoadedModels,
 ) -> Result<Vec<TimingSample>, Failure> {
-    let ends = || trace.prompts().iter();
-    let shortest = ends().map(|prompt| prompt.prompt_len).min().unwrap_or(2);
-    let longest = ends()
-        .map(|prompt| prompt.prompt_len + prompt.text_len)
-        .max()
-        .unwrap_or(shortest);
-    let shortest = shortest.max(2);
-    let mut contexts = vec![shortest, (shortest + longest) / 2, longest];
-    contexts.dedup();
-    let prompt = &prompts.first().ok_or_else(no_prompts)?.ids;
+    if prompts.is_empty() {
+        return Err(Failure::Usage(
+            "workload: there is no prompt, so there is nothing to time".into(),
+        ));
+    }
+    let requests: Vec<Request<'_>> = prompts
+        .iter()
+        .map(|prompt| Request {
+            // What is timed are forwards, and the draft lengths that are asked for: greedy ones.
+            sampling: Sampling::default(),
+            ..settings.request(prompt)
+        })
+        .collect();
     let (drafter, verifier) = models.pair()?;
-    Ok(round_times(drafter, verifier, &contexts, prompt)?)
-}
-
-fn no_prompts() -> Failure {
-    Failure::Usage("workload: there is no prompt, so there is nothing to time".into())
+    let samples = time_rounds(&mut drafter.lm, &mut verifier.lm, &requests, N_PASSES)?;
+    drafter.lm.truncate(0);
+    verifier.lm.truncate(0);
+    Ok(samples)
 }
 
 /// The replayed trials that run live as well.
@@ -138,12 +144,7 @@ pub fn checked(
     recorded: &Recorded,
     split: &Split,
 ) -> Result<Vec<(Trial, SpeculativeRule)>, Failure> {
-    let predictor = Predictor {
-        trace: &recorded.trace,
-        costs: &recorded.costs,
-        profile: None,
-        prompts: Vec::new(),
-    };
+    let predictor = Predictor::new(&recorded.trace, &recorded.costs, None, Vec::new())?;
     let glances = split
         .replayed
         .iter()
@@ -181,17 +182,9 @@ impl Replayed<'_> {
         bootstrap: &Bootstrap,
     ) -> Result<(Summary, ReplayCheck), Failure> {
         let baseline = &trials[0];
-        let predictor = Predictor {
-            trace: &self.recorded.trace,
-            costs: &self.recorded.costs,
-            profile: self.profile.map(profile_costs),
-            prompts: prompt_facts(
-                &self.recorded.trace,
-                self.prompts,
-                self.entries,
-                &baseline.id,
-            ),
-        };
+        let Recorded { trace, costs } = self.recorded;
+        let facts = prompt_facts(trace, self.prompts, self.entries, &baseline.id);
+        let predictor = Predictor::new(trace, costs, self.profile.map(profile_costs), facts)?;
         let mut summariser = Summariser::new(trials, bootstrap);
         let live = by_trial(self.entries);
         let measured = |trial: &Trial| {

@@ -22,9 +22,8 @@ use crate::engine::speculative::SpeculativeRule;
 use crate::engine::speculative::sequence::Sequence;
 use crate::engine::step::Generation;
 use crate::model::lm::BatchedLanguageModel;
-use crate::policy::accept::AcceptRule;
 use crate::policy::entropy::EntropyRule;
-use crate::policy::stop::{DraftOrder, StopRule, StopState};
+use crate::policy::stop::StopState;
 
 /// How prompts share forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,16 +67,7 @@ pub fn decode_autoregressive(
     batching: Batching,
 ) -> Result<Vec<Generation>, EngineError> {
     check("verifier", verifier, requests, batching)?;
-    // An autoregressive step is a round without a draft; coupled with nothing, the verifier's token is
-    // its own draw.
-    let rule = SpeculativeRule {
-        stop: StopRule::Fixed {},
-        order: DraftOrder::Before,
-        min_draft_len: 0,
-        max_draft_len: 0,
-        entropy: EntropyRule::default(),
-        accept: AcceptRule::Gumbel {},
-    };
+    let rule = SpeculativeRule::without_drafts(EntropyRule::default());
     run(None, verifier, &rule, requests, batching)
 }
 

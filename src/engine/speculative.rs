@@ -50,6 +50,19 @@ impl SpeculativeRule {
         }
     }
 
+    /// Autoregressive decoding: a step is a round without a draft, and coupled with nothing, the
+    /// verifier's token is its own draw. `entropy` is not read.
+    pub fn without_drafts(entropy: EntropyRule) -> Self {
+        Self {
+            stop: StopRule::Fixed {},
+            order: DraftOrder::Before,
+            min_draft_len: 0,
+            max_draft_len: 0,
+            entropy,
+            accept: AcceptRule::Gumbel {},
+        }
+    }
+
     /// # Errors
     /// A parameter out of range, or `min_draft_len` above `max_draft_len`.
     pub fn validate(&self) -> Result<(), EngineError> {

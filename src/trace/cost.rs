@@ -1,15 +1,20 @@
 //! How long rounds take: the time of forwards as a function of their size and context.
 //!
 //! A forward of m rows at a context of c tokens takes a_m + b_m·c seconds, a line over the context for
-//! each size; between the sizes known, and beyond the last, the lines are linear in m. A round adds a
-//! constant. So the time of a generation is a sum over the counts of a replay, whatever its rounds were.
+//! each size; between the sizes known, and beyond the last, the lines are linear in m. What happens
+//! between the forwards of a round (entropies, stopping, acceptance, rolling back) is such a cost of the
+//! rows verified. The first forward of a draft has a cost of its own: it finds the processor as the
+//! verifier left it. So has a step of autoregressive decoding. The time of a generation is a sum over
+//! the counts of a replay, whatever its rounds were.
 //!
 //! Prefill is not part of it: it is the same for every decoder of a pair.
 //!
-//! The model comes from timings on this machine ([`CostModel::fit`]) or from a profile of another one
-//! ([`CostModel::given`]).
+//! The model comes from timings on this machine ([`time_rounds`](super::timing::time_rounds),
+//! [`CostModel::fit`]) or from a profile of another one ([`CostModel::given`]).
 
 mod fit;
+
+use std::ops::Add;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,7 +28,11 @@ use crate::stats::sample::Sample;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
-    /// A drafter forward that returns the logits of its last row.
+    /// A whole step of autoregressive decoding.
+    Step,
+    /// The first drafter forward of a round.
+    DraftStart,
+    /// A later drafter forward.
     Drafter,
     /// A verifier forward that returns the logits of every row.
     Verifier,
@@ -36,12 +45,12 @@ pub enum Part {
 #[serde(deny_unknown_fields)]
 pub struct TimingSample {
     pub part: Part,
-    /// Rows fed; unused for a round.
+    /// Rows fed; of a round, rows verified.
     pub n_rows: usize,
-    /// Tokens cached before; unused for a round.
+    /// Tokens committed when the round began, the prompt included.
     pub context_len: usize,
-    /// Number of the pass. A pass times everything once or more, so that what slows the machine down
-    /// for a while slows all parts alike.
+    /// Number of the pass. A pass times everything, so that what slows the machine down for a while
+    /// slows all parts alike.
     pub pass: usize,
     pub seconds: f64,
 }
@@ -64,12 +73,15 @@ pub struct ForwardCost {
 /// Seconds of everything that a round does.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Costs {
-    pub drafter: ForwardCost,
+    /// A step of autoregressive decoding.
+    pub step: Line,
+    /// The first drafter forward of a round, by rows fed.
+    pub draft_start: ForwardCost,
+    /// Every later one: it has one row.
+    pub drafter: Line,
     pub verifier: ForwardCost,
-    /// Per draft with at least one drafter forward, beyond these: what a profile charges once per draft.
-    pub draft: Line,
-    /// Per round, beyond all forwards.
-    pub round_seconds: f64,
+    /// A round beyond its forwards, by rows verified.
+    pub round: ForwardCost,
 }
 
 /// Costs with what is known of their error.
@@ -103,6 +115,18 @@ impl Line {
                 self.seconds_per_context_token,
                 other.seconds_per_context_token,
             ),
+        }
+    }
+}
+
+impl Add for Line {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            fixed_seconds: self.fixed_seconds + other.fixed_seconds,
+            seconds_per_context_token: self.seconds_per_context_token
+                + other.seconds_per_context_token,
         }
     }
 }
@@ -151,12 +175,15 @@ impl ForwardCost {
 }
 
 impl Costs {
-    /// Seconds of all rounds.
+    /// Seconds of all rounds. Without a single draft they are steps of autoregressive decoding.
     pub fn seconds(&self, totals: &Totals) -> f64 {
-        self.drafter.seconds(&totals.drafter)
+        if totals.draft_starts.is_empty() {
+            return self.step.seconds(totals.steps());
+        }
+        self.draft_start.seconds(&totals.draft_starts)
+            + self.drafter.seconds(totals.drafter)
             + self.verifier.seconds(&totals.verifier)
-            + self.draft.seconds(totals.drafts)
-            + totals.counts.rounds as f64 * self.round_seconds
+            + self.round.seconds(&totals.verifier)
     }
 }
 

@@ -17,6 +17,7 @@ pub mod cost;
 pub mod record;
 pub mod replay;
 pub mod row;
+pub mod timing;
 
 use std::ops::Range;
 

@@ -7,21 +7,22 @@ use wedlm_bench::trace::replay::{Forwards, Replay, Totals};
 use super::rules::{ORDERS, STOP_RULES, rule};
 use super::{BOUNDS, STREAM_RULES, live, prompts, requests, stop_strings, trace_of};
 
-/// Forwards by rows, with their contexts, as the rounds of a generation tell them. The drafter's cache
-/// is followed token by token.
-fn forwards(generation: &Generation, prompt_len: usize) -> [Vec<(usize, usize)>; 2] {
-    let (mut drafter, mut verifier) = (Vec::new(), Vec::new());
+/// Rows and contexts of the first drafter forwards of the rounds, of the later ones, and of the verifier's,
+/// as the rounds of a generation tell them. The drafter's cache is followed token by token.
+fn forwards(generation: &Generation, prompt_len: usize) -> [Vec<(usize, usize)>; 3] {
+    let (mut first, mut later, mut verifier) = (Vec::new(), Vec::new(), Vec::new());
     let mut cached = prompt_len - 1;
     for round in &generation.rounds {
         verifier.push((round.draft.len() + 1, round.context_len));
         for forward in 0..round.drafter_forwards {
             let n_rows = round.context_len + forward - cached;
+            let drafter = if forward == 0 { &mut first } else { &mut later };
             drafter.push((n_rows, round.context_len));
             cached += n_rows;
         }
         cached = cached.min(round.context_len + round.accepted);
     }
-    [drafter, verifier]
+    [first, later, verifier]
 }
 
 /// (rows, forwards, sum of contexts) of the sizes that occur.
@@ -53,15 +54,15 @@ fn occurring(forwards: &[Forwards]) -> Vec<(usize, Forwards)> {
 fn assert_are_sums(totals: &Totals, generation: &Generation, prompt_len: usize) {
     let rounds = &generation.rounds;
     assert_eq!(totals.counts, generation.counts);
-    let [drafter, verifier] = forwards(generation, prompt_len);
-    assert_eq!(occurring(&totals.drafter), by_rows(&drafter));
+    let [first, later, verifier] = forwards(generation, prompt_len);
+    assert_eq!(occurring(&totals.draft_starts), by_rows(&first));
+    assert_eq!(
+        occurring(&[Forwards::default(), totals.drafter]),
+        by_rows(&later)
+    );
     assert_eq!(occurring(&totals.verifier), by_rows(&verifier));
-    let fed: usize = drafter.iter().map(|&(n_rows, _)| n_rows).sum();
+    let fed: usize = first.iter().chain(&later).map(|&(n_rows, _)| n_rows).sum();
     assert_eq!(fed as u64, generation.counts.drafter_token_instances);
-    let drafts = rounds.iter().filter(|round| round.drafter_forwards > 0);
-    let contexts: Vec<u64> = drafts.map(|round| round.context_len as u64).collect();
-    assert_eq!(totals.drafts.n, contexts.len() as u64);
-    assert_eq!(totals.drafts.context_sum, contexts.iter().sum::<u64>());
     for (len, n) in totals.draft_lens().enumerate() {
         let of_len = rounds.iter().filter(|round| round.draft.len() == len);
         assert_eq!(n, of_len.count() as u64);

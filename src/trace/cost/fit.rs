@@ -1,11 +1,12 @@
 //! From timings to costs.
 //!
-//! Per part, size and context the median over all passes; per size the line through these medians that
-//! is closest in relative terms. The error comes from a bootstrap over passes: they are drawn with
-//! replacement, whole, and everything is fitted anew. What the lines cannot follow is not in it:
-//! [`SizeFit::misfit`] shows that.
+//! Per part and size the line over the context with the least squares: it goes through the mean, and
+//! what is predicted are sums. Timings far above the median of their size were interrupted and are left
+//! out. The error comes from a bootstrap over passes: they are drawn with replacement, whole, and
+//! everything is fitted anew. [`SizeFit`] shows how far single timings are from their line.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -15,23 +16,16 @@ use crate::stats::sample::Sample;
 
 const N_RESAMPLES: usize = 1_000;
 const SEED: u64 = 17;
+/// A timing of more medians than this was interrupted.
+const INTERRUPTED: f64 = 3.0;
 
 /// Why timings do not make a cost model.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum FitError {
-    #[error("no forward of the {model} was timed")]
-    NoSamples { model: &'static str },
+    #[error("{part:?} was not timed with the same number of rows in every pass")]
+    NoSamples { part: Part },
     #[error("timing {index} is {seconds} seconds, not a positive number")]
     NotPositive { index: usize, seconds: f64 },
-    #[error(
-        "pass {pass} did not time {part:?} with {n_rows} rows at context {context_len}, another pass did"
-    )]
-    Incomplete {
-        part: Part,
-        n_rows: usize,
-        context_len: usize,
-        pass: usize,
-    },
 }
 
 /// How well the timings of one size fit its line.
@@ -39,145 +33,168 @@ pub enum FitError {
 pub struct SizeFit {
     pub part: Part,
     pub n_rows: usize,
+    /// Timings used.
     pub n_samples: usize,
-    /// Root mean square of the medians' relative deviations from the line, over the contexts timed.
-    pub misfit: f64,
-    /// Standard error of the line at the mean of these contexts over its value there, from the
-    /// bootstrap; NaN from a single pass.
+    /// Timings left out: interrupted.
+    pub n_left_out: usize,
+    /// Root mean square of the timings' distances from the line, over their mean.
+    pub residual: f64,
+    /// Standard error of the line at the mean context over its value there, from the bootstrap; NaN from
+    /// a single pass.
     pub relative_standard_error: f64,
-}
-
-/// All timings of one part, size and context.
-struct Cell {
-    size: Size,
-    context_len: f64,
-    /// Seconds, by pass.
-    by_pass: Vec<Vec<f64>>,
 }
 
 /// A part, and the rows fed.
 type Size = (Part, usize);
 
-/// A median at a context.
-#[derive(Debug, Clone, Copy)]
-struct Point {
-    context_len: f64,
+/// Sums over timings, enough for a line.
+#[derive(Debug, Clone, Copy, Default)]
+struct Moments {
+    n: f64,
+    context: f64,
     seconds: f64,
+    context_context: f64,
+    context_seconds: f64,
+    seconds_seconds: f64,
+}
+
+/// The timings of one size.
+#[derive(Debug, Clone, Default)]
+struct Cell {
+    by_pass: Vec<Moments>,
+    n_left_out: usize,
 }
 
 impl CostModel {
-    /// Fits the costs to timings. Without timings of rounds these cost nothing beyond their forwards.
+    /// Fits the costs to timings. Sizes that some pass did not time are left out.
     ///
     /// # Errors
     /// [`FitError`].
     pub fn fit(samples: &[TimingSample]) -> Result<Self, FitError> {
         let cells = cells(samples)?;
-        for (part, model) in [(Part::Drafter, "drafter"), (Part::Verifier, "verifier")] {
-            if !cells.iter().any(|cell| cell.size.0 == part) {
-                return Err(FitError::NoSamples { model });
-            }
-        }
-        let n_passes = cells[0].by_pass.len();
+        let n_passes = cells.values().map(|cell| cell.by_pass.len()).max();
+        let n_passes = n_passes.unwrap_or(0);
         let all: Vec<usize> = (0..n_passes).collect();
         let lines = lines(&cells, &all);
         let replicates = resample(&cells, n_passes);
-        let fits = lines.keys().map(|&size| {
+        let fits = cells.iter().map(|(&size, cell)| {
             let values: Vec<Line> = replicates.iter().map(|lines| lines[&size]).collect();
-            size_fit(size, &cells, &all, lines[&size], &values)
+            size_fit(size, cell, lines[&size], &values)
         });
+        let fits = fits.collect();
+        let replicates = replicates.iter().map(costs).collect::<Result<_, _>>()?;
         Ok(Self {
-            fits: fits.collect(),
-            costs: costs(&lines),
-            spread: Spread::Resampled(replicates.iter().map(costs).collect()),
+            fits,
+            costs: costs(&lines)?,
+            spread: Spread::Resampled(replicates),
         })
     }
 }
 
-fn cells(samples: &[TimingSample]) -> Result<Vec<Cell>, FitError> {
+impl Moments {
+    fn add(&mut self, context: f64, seconds: f64) {
+        *self += Self {
+            n: 1.0,
+            context,
+            seconds,
+            context_context: context * context,
+            context_seconds: context * seconds,
+            seconds_seconds: seconds * seconds,
+        };
+    }
+
+    /// The least squares. Flat where the contexts do not differ, or where a longer one would be cheaper.
+    fn line(&self) -> Line {
+        let spread = self.context_context - self.context * self.context / self.n;
+        let shared = self.context_seconds - self.context * self.seconds / self.n;
+        // Below that the contexts are one, up to rounding.
+        let is_spread = spread > 1e-9 * self.context_context;
+        let slope = if is_spread {
+            (shared / spread).max(0.0)
+        } else {
+            0.0
+        };
+        Line {
+            fixed_seconds: (self.seconds - slope * self.context) / self.n,
+            seconds_per_context_token: slope,
+        }
+    }
+
+    /// Mean square of the distances from `line`.
+    fn mean_square_from(&self, line: Line) -> f64 {
+        let (a, b) = (line.fixed_seconds, line.seconds_per_context_token);
+        let sum = self.seconds_seconds - 2.0 * a * self.seconds - 2.0 * b * self.context_seconds
+            + self.n * a * a
+            + 2.0 * a * b * self.context
+            + b * b * self.context_context;
+        (sum / self.n).max(0.0)
+    }
+}
+
+impl AddAssign for Moments {
+    fn add_assign(&mut self, other: Self) {
+        self.n += other.n;
+        self.context += other.context;
+        self.seconds += other.seconds;
+        self.context_context += other.context_context;
+        self.context_seconds += other.context_seconds;
+        self.seconds_seconds += other.seconds_seconds;
+    }
+}
+
+impl Cell {
+    /// All timings of the passes named, which may repeat.
+    fn moments(&self, passes: &[usize]) -> Moments {
+        let mut sum = Moments::default();
+        for &pass in passes {
+            sum += self.by_pass[pass];
+        }
+        sum
+    }
+}
+
+/// The sizes that every pass has timed.
+fn cells(samples: &[TimingSample]) -> Result<BTreeMap<Size, Cell>, FitError> {
     let is_positive = |sample: &TimingSample| sample.seconds > 0.0 && sample.seconds.is_finite();
     if let Some(index) = samples.iter().position(|sample| !is_positive(sample)) {
         let seconds = samples[index].seconds;
         return Err(FitError::NotPositive { index, seconds });
     }
-    let passes: BTreeSet<usize> = samples.iter().map(|sample| sample.pass).collect();
-    let mut by_place: BTreeMap<(Part, usize, usize), BTreeMap<usize, Vec<f64>>> = BTreeMap::new();
+    let n_passes = samples.iter().map(|sample| sample.pass + 1).max();
+    let mut by_size: BTreeMap<Size, Vec<&TimingSample>> = BTreeMap::new();
     for sample in samples {
-        let place = match sample.part {
-            Part::Drafter | Part::Verifier => (sample.part, sample.n_rows, sample.context_len),
-            Part::Round => (Part::Round, 0, 0),
+        let size = (sample.part, sample.n_rows);
+        by_size.entry(size).or_default().push(sample);
+    }
+    let mut cells = BTreeMap::new();
+    for (size, timings) in by_size {
+        let seconds = timings.iter().map(|sample| sample.seconds).collect();
+        let median = Sample::new(seconds).map_or(f64::INFINITY, |all| all.median());
+        let mut cell = Cell {
+            by_pass: vec![Moments::default(); n_passes.unwrap_or(0)],
+            n_left_out: 0,
         };
-        let by_pass = by_place.entry(place).or_default();
-        by_pass.entry(sample.pass).or_default().push(sample.seconds);
-    }
-    let cells = by_place.into_iter();
-    cells
-        .map(|((part, n_rows, context_len), by_pass)| {
-            if let Some(&pass) = passes.iter().find(|pass| !by_pass.contains_key(pass)) {
-                return Err(FitError::Incomplete {
-                    part,
-                    n_rows,
-                    context_len,
-                    pass,
-                });
+        for sample in timings {
+            if sample.seconds > INTERRUPTED * median {
+                cell.n_left_out += 1;
+            } else {
+                cell.by_pass[sample.pass].add(sample.context_len as f64, sample.seconds);
             }
-            Ok(Cell {
-                size: (part, n_rows),
-                context_len: context_len as f64,
-                by_pass: by_pass.into_values().collect(),
-            })
-        })
-        .collect()
-}
-
-/// Median over the passes named, which may repeat.
-fn point(cell: &Cell, passes: &[usize]) -> Point {
-    let seconds = passes.iter().flat_map(|&pass| &cell.by_pass[pass]).copied();
-    let sample = Sample::new(seconds.collect()).expect("every pass has positive timings");
-    Point {
-        context_len: cell.context_len,
-        seconds: sample.median(),
+        }
+        if cell.by_pass.iter().all(|moments| moments.n > 0.0) {
+            cells.insert(size, cell);
+        }
     }
+    Ok(cells)
 }
 
-fn points(size: Size, cells: &[Cell], passes: &[usize]) -> Vec<Point> {
-    let of_size = cells.iter().filter(|cell| cell.size == size);
-    of_size.map(|cell| point(cell, passes)).collect()
-}
-
-fn lines(cells: &[Cell], passes: &[usize]) -> BTreeMap<Size, Line> {
-    let sizes: BTreeSet<Size> = cells.iter().map(|cell| cell.size).collect();
-    let line = |size| (size, line_through(&points(size, cells, passes)));
-    sizes.into_iter().map(line).collect()
-}
-
-/// Least squares with weights 1/t²: the sum of squared relative deviations is smallest. Flat when there
-/// is one context only.
-fn line_through(points: &[Point]) -> Line {
-    let sum = |term: &dyn Fn(&Point) -> f64| -> f64 {
-        let terms = points.iter();
-        terms.map(|point| term(point) / point.seconds.powi(2)).sum()
-    };
-    let weight = sum(&|_| 1.0);
-    let context = sum(&|point| point.context_len) / weight;
-    let seconds = sum(&|point| point.seconds) / weight;
-    let spread = sum(&|point| (point.context_len - context).powi(2));
-    let slope = if spread > 0.0 {
-        sum(&|point| (point.context_len - context) * (point.seconds - seconds)) / spread
-    } else {
-        0.0
-    };
-    Line {
-        fixed_seconds: seconds - slope * context,
-        seconds_per_context_token: slope,
-    }
-}
-
-fn at(line: Line, context_len: f64) -> f64 {
-    line.fixed_seconds + line.seconds_per_context_token * context_len
+fn lines(cells: &BTreeMap<Size, Cell>, passes: &[usize]) -> BTreeMap<Size, Line> {
+    let line = |(&size, cell): (&Size, &Cell)| (size, cell.moments(passes).line());
+    cells.iter().map(line).collect()
 }
 
 /// The lines of [`N_RESAMPLES`] draws of as many passes as there are; none from one pass.
-fn resample(cells: &[Cell], n_passes: usize) -> Vec<BTreeMap<Size, Line>> {
+fn resample(cells: &BTreeMap<Size, Cell>, n_passes: usize) -> Vec<BTreeMap<Size, Line>> {
     if n_passes < 2 {
         return Vec::new();
     }
@@ -191,45 +208,42 @@ fn resample(cells: &[Cell], n_passes: usize) -> Vec<BTreeMap<Size, Line>> {
         .collect()
 }
 
-fn costs(lines: &BTreeMap<Size, Line>) -> Costs {
-    let of = |part: Part| {
-        let sizes = lines.iter().filter(move |((of, _), _)| *of == part);
-        sizes.map(|(&(_, n_rows), &line)| (n_rows, line))
+fn costs(lines: &BTreeMap<Size, Line>) -> Result<Costs, FitError> {
+    let by_rows = |part: Part| {
+        let sizes = lines.iter().filter(|((of, _), _)| *of == part);
+        let by_rows: Vec<(usize, Line)> =
+            sizes.map(|(&(_, n_rows), &line)| (n_rows, line)).collect();
+        match by_rows.is_empty() {
+            true => Err(FitError::NoSamples { part }),
+            false => Ok(ForwardCost::new(by_rows)),
+        }
     };
-    Costs {
-        drafter: ForwardCost::new(of(Part::Drafter).collect()),
-        verifier: ForwardCost::new(of(Part::Verifier).collect()),
-        draft: Line::default(),
-        round_seconds: of(Part::Round)
-            .next()
-            .map_or(0.0, |(_, line)| line.fixed_seconds),
-    }
+    Ok(Costs {
+        step: by_rows(Part::Step)?.line(1),
+        draft_start: by_rows(Part::DraftStart)?,
+        drafter: by_rows(Part::Drafter)?.line(1),
+        verifier: by_rows(Part::Verifier)?,
+        round: by_rows(Part::Round)?,
+    })
 }
 
-fn size_fit(
-    size: Size,
-    cells: &[Cell],
-    passes: &[usize],
-    line: Line,
-    replicates: &[Line],
-) -> SizeFit {
-    let points = points(size, cells, passes);
+fn size_fit((part, n_rows): Size, cell: &Cell, line: Line, replicates: &[Line]) -> SizeFit {
+    let all: Vec<usize> = (0..cell.by_pass.len()).collect();
+    let moments = cell.moments(&all);
+    let mean_seconds = moments.seconds / moments.n;
+    let at = |line: Line| {
+        line.fixed_seconds + line.seconds_per_context_token * moments.context / moments.n
+    };
+    let values: Vec<f64> = replicates.iter().copied().map(at).collect();
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    let squares: Vec<f64> = points
-        .iter()
-        .map(|point| (at(line, point.context_len) / point.seconds - 1.0).powi(2))
-        .collect();
-    let contexts: Vec<f64> = points.iter().map(|point| point.context_len).collect();
-    let context = mean(&contexts);
-    let values: Vec<f64> = replicates.iter().map(|&line| at(line, context)).collect();
     let center = mean(&values);
     let deviations: Vec<f64> = values.iter().map(|v| (v - center).powi(2)).collect();
-    let of_size = cells.iter().filter(|cell| cell.size == size);
     SizeFit {
-        part: size.0,
-        n_rows: size.1,
-        n_samples: of_size.flat_map(|cell| &cell.by_pass).map(Vec::len).sum(),
-        misfit: mean(&squares).sqrt(),
-        relative_standard_error: mean(&deviations).sqrt() / at(line, context),
+        part,
+        n_rows,
+        n_samples: moments.n as usize,
+        n_left_out: cell.n_left_out,
+        residual: moments.mean_square_from(line).sqrt() / mean_seconds,
+        relative_standard_error: mean(&deviations).sqrt() / mean_seconds,
     }
 }

@@ -18,10 +18,10 @@ pub struct Forwards {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Totals {
     pub counts: Counts,
-    /// Rounds with at least one drafter forward.
-    pub drafts: Forwards,
-    /// Forwards of the drafter by the rows fed, from 0 rows on.
-    pub drafter: Vec<Forwards>,
+    /// First drafter forwards of the rounds, by the rows fed, from 0 rows on; empty without a draft.
+    pub draft_starts: Vec<Forwards>,
+    /// Later drafter forwards: each has one row.
+    pub drafter: Forwards,
     /// Forwards of the verifier by the rows fed, from 0 rows on: a draft of k tokens is fed as k + 1.
     pub verifier: Vec<Forwards>,
     pub stops: Stops,
@@ -46,6 +46,15 @@ impl Totals {
         self.verifier.iter().skip(1).map(|forwards| forwards.n)
     }
 
+    /// All rounds, whatever they verified.
+    pub fn steps(&self) -> Forwards {
+        let mut steps = Forwards::default();
+        for &forwards in &self.verifier {
+            steps += forwards;
+        }
+        steps
+    }
+
     /// Adds a round.
     pub fn add(&mut self, round: &ReplayedRound) {
         let (counts, context_len) = (round.counts, round.context_len);
@@ -57,9 +66,8 @@ impl Totals {
         }
         of_size(&mut self.verifier, counts.drafted + 1).add(1, context_len);
         if counts.drafter_forwards > 0 {
-            self.drafts.add(1, context_len);
-            of_size(&mut self.drafter, round.first_fed).add(1, context_len);
-            of_size(&mut self.drafter, 1).add(counts.drafter_forwards - 1, context_len);
+            of_size(&mut self.draft_starts, round.first_fed).add(1, context_len);
+            self.drafter.add(counts.drafter_forwards - 1, context_len);
         }
     }
 }
@@ -89,9 +97,9 @@ impl AddAssign for Forwards {
 impl AddAssign<&Self> for Totals {
     fn add_assign(&mut self, other: &Self) {
         self.counts += other.counts;
-        self.drafts += other.drafts;
+        self.drafter += other.drafter;
         for (own, other) in [
-            (&mut self.drafter, &other.drafter),
+            (&mut self.draft_starts, &other.draft_starts),
             (&mut self.verifier, &other.verifier),
         ] {
             for (n_rows, &forwards) in other.iter().enumerate() {
