@@ -208,6 +208,43 @@ fn what_a_merge_lacks_is_named_and_allowed_only_when_asked_for() {
 }
 
 #[test]
+fn a_merge_needs_nothing_but_the_run_folders() {
+    let out = tempfile::tempdir().unwrap();
+    let beside = out.path().join("beside");
+    fs::create_dir_all(beside.join("hardware")).unwrap();
+    let profile = fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("configs/hardware/llama-3.1-8b-h100.yaml"),
+    )
+    .unwrap();
+    let profile = profile.replace("name: llama-3.1-8b-h100", "name: mine");
+    fs::write(beside.join("hardware/mine.yaml"), profile).unwrap();
+    let config = beside.join("own.yaml");
+    let text = HALVED
+        .replace("name: halved", "name: own")
+        .replace("halving: {eta: 2, min_prompts: 2}", "hardware: mine")
+        .replace("limit: 6", "limit: 1");
+    fs::write(&config, text).unwrap();
+    let shards = ["1/2", "2/2"].map(|shard| {
+        folder(&sweep(
+            config.to_str().unwrap(),
+            out.path(),
+            &["--shard", shard],
+        ))
+    });
+    fs::remove_dir_all(&beside).unwrap();
+    let output = merge(out.path(), &[&shards[0], &shards[1]], &[]);
+    let merged = folder(&output);
+    let report = fs::read_to_string(merged.join("report.md")).unwrap();
+    assert!(report.contains("projected for mine"), "{report}");
+    let again = sweep(
+        merged.join("sweep.yaml").to_str().unwrap(),
+        out.path(),
+        &["--dry-run"],
+    );
+    assert_eq!(printed(&stdout(&again)).len(), 6);
+}
+
+#[test]
 fn runs_that_do_not_belong_together_are_not_merged() {
     let out = tempfile::tempdir().unwrap();
     let one = folder(&smoke(out.path(), &["--shard", "1/2"]));

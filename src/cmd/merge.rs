@@ -80,6 +80,7 @@ pub fn run(args: &MergeArgs) -> Result<(), Failure> {
         ..first.clone()
     };
     let folder = RunFolder::start(&args.out, &sweep.name, &sweep.to_yaml()?)?;
+    folder.keep_profile(&sweep)?;
     let (mut journal, _) = Journal::open(&folder.path)?;
     for entry in &entries {
         journal.append(entry)?;

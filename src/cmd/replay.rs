@@ -75,6 +75,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
         profile: None,
     };
     let folder = RunFolder::start(&args.out, &sweep.name, &yaml)?;
+    folder.keep_profile(&sweep)?;
     let bootstrap = Bootstrap::default();
     let mut tables = folder.tables()?;
     let (summary, check) = replayed.summarise(&plan.trials, &mut tables, &bootstrap)?;

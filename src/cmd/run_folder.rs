@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 use crate::analysis::summary::Summary;
 use crate::analysis::view::SweepView;
 use crate::cmd::Failure;
+use crate::config::SweepSpec;
+use crate::config::hardware::HardwareProfile;
 use crate::record::folder::{create, write_whole};
 use crate::record::journal::{Entry, Key};
 use crate::record::manifest::Manifest;
@@ -38,6 +40,23 @@ impl RunFolder {
         let path = create(out, name)?;
         write_whole(&path.join("sweep.yaml"), yaml.as_bytes())?;
         Ok(Self { path })
+    }
+
+    /// Copies the hardware profile that lies beside the sweep file, so that `sweep.yaml` finds it here too.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn keep_profile(&self, sweep: &SweepSpec) -> Result<(), WriteError> {
+        let beside = Path::new(&sweep.file).parent().unwrap_or(Path::new(""));
+        let name = sweep.hardware.as_deref();
+        let Some(file) = name.and_then(|name| HardwareProfile::file_below(name, beside)) else {
+            return Ok(());
+        };
+        let place = self.path.join(&file);
+        std::fs::create_dir_all(place.parent().unwrap_or(&self.path))
+            .and_then(|()| std::fs::copy(beside.join(&file), &place))
+            .map_err(|error| WriteError::new(&place, error))?;
+        Ok(())
     }
 
     /// The unfinished runs of sweeps of this name under `out`, the newest first.

@@ -74,6 +74,7 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     );
     manifest.shard = args.shard;
     let folder = open_folder(args, &manifest, &sweep.name, &yaml)?;
+    folder.keep_profile(&sweep)?;
     let (mut journal, mut entries) = Journal::open(&folder.path)?;
     folder.write_manifest(&manifest)?;
 

@@ -113,7 +113,8 @@ fn shards(manifest: &Manifest) -> Vec<(String, String)> {
     }
     if let [first, _, ..] = &manifest.merged_from[..] {
         let text = format!(
-            "of each trial over the baseline of its own shard; the baseline, the forward times and the              device shown are those of {}, and tokens per second those of the machine that ran the trial",
+            "of each trial over the baseline of its own shard; the baseline, the forward times and the \
+             device shown are those of {}, and tokens per second those of the machine that ran the trial",
             part(first)
         );
         lines.push(("speedups".to_string(), text));

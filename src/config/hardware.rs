@@ -3,7 +3,7 @@
 //! A profile is a linear model of the seconds that a forward takes. Speedups projected with one are
 //! counts of this run times costs of that machine; they are labelled with the profile's name.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -72,11 +72,11 @@ impl HardwareProfile {
     /// # Errors
     /// A file that is there but wrong. None when there is no such profile.
     pub fn find(name: &str, sweep_folder: &Path) -> Result<Option<Self>, ConfigError> {
-        let is_path = name.ends_with(".yaml") || name.ends_with(".yml");
-        let places = if is_path {
-            vec![Path::new(name).to_owned(), sweep_folder.join(name)]
+        let beside = sweep_folder.join(file_of(name));
+        let places = if is_path(name) {
+            vec![PathBuf::from(name), beside]
         } else {
-            vec![sweep_folder.join("hardware").join(format!("{name}.yaml"))]
+            vec![beside]
         };
         if let Some(place) = places.iter().find(|place| place.is_file()) {
             let profile: Self = load(place, &[])?;
@@ -87,6 +87,14 @@ impl HardwareProfile {
             .find(|(included, _)| *included == name)
             .map(|(included, text)| parse::<Self>(included, text, &[])?.checked(included))
             .transpose()
+    }
+
+    /// The file of the profile of that name, from the folder of the sweep, if it lies in there.
+    pub fn file_below(name: &str, sweep_folder: &Path) -> Option<PathBuf> {
+        let file = file_of(name);
+        let goes_down = |part| matches!(part, Component::Normal(_));
+        let lies_below = file.components().all(goes_down) && sweep_folder.join(&file).is_file();
+        lies_below.then_some(file)
     }
 
     /// What to say when [`find`](Self::find) finds nothing.
@@ -164,6 +172,19 @@ impl HardwareProfile {
             return Err(Fault::new("t_verify", reason).in_file(file));
         }
         Ok(self)
+    }
+}
+
+fn is_path(name: &str) -> bool {
+    name.ends_with(".yaml") || name.ends_with(".yml")
+}
+
+/// Where the profile of that name lies beside a sweep.
+fn file_of(name: &str) -> PathBuf {
+    if is_path(name) {
+        PathBuf::from(name)
+    } else {
+        Path::new("hardware").join(format!("{name}.yaml"))
     }
 }
 
