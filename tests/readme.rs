@@ -111,7 +111,7 @@ fn the_sweep_file_of_the_readme_plans() {
     let path = folder.path().join("first.yaml");
     fs::write(&path, &blocks[0]).unwrap();
     let plan = plan(&load_sweep(&path, &[]).unwrap()).unwrap();
-    assert_eq!(plan.trials.len(), 1 + 4 + 9 + 3);
+    assert_eq!(plan.trials.len(), 2 + 4 + 9 + 3);
 }
 
 #[test]

@@ -75,10 +75,8 @@ impl<'b> Summariser<'b> {
 
     /// Adds a trial that ran here; a baseline is at once what the trials behind it are compared with.
     pub fn add_live(&mut self, trial: &Trial, measured: &Result<Measured<'_>, String>) {
-        if let (DecoderSpec::Autoregressive { batch_size }, Ok(measured)) =
-            (&trial.decoder, measured)
-        {
-            self.add_baseline(*batch_size, Mode::Live, measured);
+        if let (TrialKind::Autoregressive, Ok(measured)) = (kind(trial), measured) {
+            self.add_baseline(trial.decoder.batch_size(), Mode::Live, measured);
         }
         self.add(trial, Mode::Live, measured);
     }
@@ -92,7 +90,7 @@ impl<'b> Summariser<'b> {
     ) -> TrialView {
         let of_shards = self.baselines.get(&(trial.decoder.batch_size(), mode));
         let of_shards = of_shards.map_or(&[][..], Vec::as_slice);
-        let is_baseline = kind(&trial.decoder) == TrialKind::Autoregressive;
+        let is_baseline = kind(trial) == TrialKind::Autoregressive;
         let result = measured
             .as_ref()
             .map(|measured| {
@@ -121,7 +119,7 @@ impl<'b> Summariser<'b> {
         self.summary.records.push(record);
         TrialView {
             label: trial.label.clone(),
-            kind: kind(&trial.decoder),
+            kind: kind(trial),
             family: trial.family.clone(),
             axes: trial
                 .axes
@@ -169,7 +167,7 @@ pub fn summarise(
             .next()
             .unwrap_or_else(|| Measured::live(&[], profile));
         summariser.add_live(trial, &shown);
-        for measured in of_shards.flatten() {
+        for measured in of_shards.flatten().filter(|_| !trial.is_duplicate) {
             summariser.add_baseline(trial.decoder.batch_size(), Mode::Live, &measured);
         }
     }
@@ -186,8 +184,9 @@ pub fn by_trial(entries: &[Entry]) -> HashMap<&str, Vec<&Entry>> {
     by_trial
 }
 
-fn kind(decoder: &DecoderSpec) -> TrialKind {
-    match decoder {
+fn kind(trial: &Trial) -> TrialKind {
+    match &trial.decoder {
+        DecoderSpec::Autoregressive { .. } if trial.is_duplicate => TrialKind::Duplicate,
         DecoderSpec::Autoregressive { .. } => TrialKind::Autoregressive,
         DecoderSpec::Speculative { stop, .. } => TrialKind::Speculative(draft_rule(stop)),
         DecoderSpec::Window { .. } => TrialKind::Window,

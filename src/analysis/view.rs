@@ -60,6 +60,8 @@ pub struct TrialView {
 #[serde(rename_all = "snake_case")]
 pub enum TrialKind {
     Autoregressive,
+    /// The baseline as a trial of its own: its speedup shows how far noise goes.
+    Duplicate,
     Speculative(DraftRule),
     Window,
 }

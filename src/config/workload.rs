@@ -69,6 +69,8 @@ pub struct TimingSpec {
     pub repeats: usize,
     /// Prompts decoded by each trial before the clock counts.
     pub warmup: usize,
+    /// Time the baseline as a second trial too: its speedup over itself is noise.
+    pub duplicate_baseline: bool,
 }
 
 impl Default for TimingSpec {
@@ -76,6 +78,7 @@ impl Default for TimingSpec {
         Self {
             repeats: 3,
             warmup: 1,
+            duplicate_baseline: true,
         }
     }
 }

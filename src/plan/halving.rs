@@ -168,6 +168,7 @@ mod tests {
             "name: test
 models: {{verifier: 'embedded:v', drafter: 'embedded:d', window: 'embedded:w'}}
 workload: {{source: 'synthetic:gsm8k', limit: 50}}
+timing: {{duplicate_baseline: false}}
 decoders:
   - {{name: k, kind: speculative, stop: {{kind: fixed}}, grid: {{max_draft_len: [1, 2, 3, 4, 5, 6, 7, 8, 9]}}}}
   - {{name: oracle, kind: speculative, stop: {{kind: oracle}}}}
@@ -293,6 +294,7 @@ decoders:
         let text = "name: test
 models: {verifier: 'embedded:v', drafter: 'embedded:d'}
 workload: {source: 'synthetic:gsm8k', limit: 12}
+timing: {duplicate_baseline: false}
 halving: {}
 decoders:
   - {name: k, kind: speculative, stop: {kind: fixed}, grid: {batch_size: [1, 4], max_draft_len: [2, 4]}}";

@@ -27,7 +27,7 @@ pub use trial::Trial;
 pub struct Plan {
     /// The baselines, then every distinct point in the order of the file, the first axis slowest.
     pub trials: Vec<Trial>,
-    /// Autoregressive decoding, alone first, then for each batch size of the sweep.
+    /// Autoregressive decoding, alone first, then for each batch size of the sweep, then alone once more.
     pub n_baselines: usize,
     pub refused: Vec<Refused>,
     /// Points that are no trial of their own because they equal an earlier one.
@@ -82,6 +82,10 @@ pub fn plan(sweep: &SweepSpec) -> Result<Plan, ConfigError> {
         .collect();
     for &batch_size in &batch_sizes {
         planning.add(sweep, grid::baseline(batch_size));
+    }
+    if sweep.timing.duplicate_baseline {
+        let again = planning.trials[0].again();
+        planning.trials.push(again);
     }
     let n_baselines = planning.trials.len();
     let cells: Vec<Cells> = entries

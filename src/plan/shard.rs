@@ -136,6 +136,7 @@ mod tests {
         let text = "name: test
 models: {verifier: 'embedded:v', drafter: 'embedded:d', window: 'embedded:w'}
 workload: {source: 'synthetic:gsm8k', limit: 4}
+timing: {duplicate_baseline: false}
 decoders:
   - {name: k, kind: speculative, stop: {kind: fixed}, grid: {batch_size: [1, 2], max_draft_len: [2, 4, 8, 16]}}
   - {name: w, kind: window, grid: {window_size: [4, 16, 64], select.pos_penalty: [0, 0.1, 0.2]}}

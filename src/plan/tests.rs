@@ -7,6 +7,7 @@ const HEADER: &str = "
 name: test
 models: {verifier: 'embedded:verifier', drafter: 'embedded:drafter-10', window: 'embedded:wedlm'}
 workload: {source: 'synthetic:gsm8k', limit: 4, seed: 17, max_new_tokens: 64}
+timing: {duplicate_baseline: false}
 ";
 
 fn sweep(rest: &str) -> SweepSpec {
@@ -79,6 +80,26 @@ fn the_baseline_comes_first_even_if_the_sweep_names_it() {
     let plan = planned("decoders: [{name: plain, kind: autoregressive}, {name: w, kind: window}]");
     assert_eq!(labels(&plan), ["autoregressive", "w"]);
     assert_eq!(plan.trials[0].names, ["autoregressive", "plain"]);
+}
+
+#[test]
+fn the_baseline_is_timed_twice_unless_that_is_switched_off() {
+    let text = HEADER.replace("duplicate_baseline: false", "repeats: 2");
+    let text = format!(
+        "{text}decoders: [{{name: plain, kind: autoregressive}}, {{name: w, kind: window}}]"
+    );
+    let plan = plan(&parse_sweep("test.yaml", &text, &[], &|_| None).unwrap()).unwrap();
+    assert_eq!(
+        labels(&plan),
+        ["autoregressive", "autoregressive again", "w"]
+    );
+    assert_eq!((plan.n_baselines, plan.n_distinct()), (2, 1));
+    let [once, again, _] = &plan.trials[..] else {
+        panic!("{plan:?}")
+    };
+    assert_eq!(again.id, format!("{}-again", once.id));
+    assert!(again.is_duplicate && !once.is_duplicate);
+    assert_eq!(again.decoder, once.decoder);
 }
 
 #[test]

@@ -26,6 +26,9 @@ pub struct Trial {
     pub names: Vec<String>,
     /// The decoder as the first of its points gave it.
     pub decoder: DecoderSpec,
+    /// The baseline once more. Whatever its speedup over the baseline is, is noise.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_duplicate: bool,
     /// Dotted path (or name in `param_grid`) and value of each axis that the decoder reads.
     pub axes: Vec<(String, Value)>,
 }
@@ -38,7 +41,21 @@ impl Trial {
             label: candidate.label,
             family: candidate.family,
             decoder: candidate.decoder,
+            is_duplicate: false,
             axes: candidate.axes,
+        }
+    }
+
+    /// The same once more, as a trial of its own.
+    pub(super) fn again(&self) -> Self {
+        let label = format!("{} again", self.label);
+        Self {
+            id: format!("{}-again", self.id),
+            names: vec![label.clone()],
+            family: label.clone(),
+            label,
+            is_duplicate: true,
+            ..self.clone()
         }
     }
 }

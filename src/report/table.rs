@@ -83,8 +83,10 @@ fn rows(view: &SweepView) -> Vec<Row> {
 
 /// What the best trial of its decoder entry stands for.
 fn role(view: &SweepView, best: &TrialView) -> String {
-    if best.kind == TrialKind::Speculative(DraftRule::Reference) {
-        return "reference".to_owned();
+    match best.kind {
+        TrialKind::Speculative(DraftRule::Reference) => return "reference".to_owned(),
+        TrialKind::Duplicate => return "noise floor".to_owned(),
+        TrialKind::Autoregressive | TrialKind::Speculative(_) | TrialKind::Window => {}
     }
     let n = view.n_trials(&best.family);
     if n == 1 {

@@ -9,6 +9,7 @@ fn trials() -> Vec<Trial> {
     let text = "name: test
 models: {verifier: 'embedded:v', drafter: 'embedded:d'}
 workload: {source: 'synthetic:gsm8k', limit: 3}
+timing: {duplicate_baseline: false}
 decoders: [{name: k, kind: speculative, stop: {kind: fixed}, grid: {max_draft_len: [2, 4]}}]";
     plan(&parse_sweep("test.yaml", text, &[], &|_| None).unwrap())
         .unwrap()
@@ -37,6 +38,35 @@ fn ran(trial: &Trial, shard: Option<&str>, factor: f64, n_prompts: usize) -> Vec
 
 fn estimate(interval: Option<Interval>) -> f64 {
     interval.unwrap().estimate
+}
+
+#[test]
+fn the_baseline_timed_again_shows_the_noise_and_is_no_baseline() {
+    let [once, first, second] = &trials()[..] else {
+        panic!("a baseline and two trials")
+    };
+    let again = Trial {
+        id: "again".to_owned(),
+        is_duplicate: true,
+        ..once.clone()
+    };
+    let entries = [
+        ran(once, None, 1.0, 3),
+        ran(&again, None, 1.25, 3),
+        ran(first, None, 0.5, 3),
+        ran(second, None, 2.0, 3),
+    ]
+    .concat();
+    let trials = [once.clone(), again, first.clone(), second.clone()];
+    let bootstrap = Bootstrap::default();
+    let summariser = Summariser::new(&trials, &bootstrap);
+    let summary = summarise(summariser, &trials, &entries, None);
+    let speedups = summary.views.iter().map(|view| {
+        let measures = view.measures().unwrap();
+        estimate(measures.speedup)
+    });
+    assert_eq!(speedups.collect::<Vec<_>>(), [1.0, 0.8, 2.0, 0.5]);
+    assert_eq!(summary.views[1].kind, TrialKind::Duplicate);
 }
 
 #[test]

@@ -10,6 +10,7 @@ fn planned() -> Plan {
     let text = "name: test
 models: {verifier: 'embedded:v', drafter: 'embedded:d'}
 workload: {source: 'synthetic:gsm8k', limit: 3}
+timing: {duplicate_baseline: false}
 decoders: [{name: k, kind: speculative, stop: {kind: fixed}, grid: {max_draft_len: [2, 4, 6, 8]}}]";
     plan(&parse_sweep("test.yaml", text, &[], &|_| None).unwrap()).unwrap()
 }

@@ -79,7 +79,7 @@ fn importance(kind: TrialKind) -> u8 {
         TrialKind::Speculative(DraftRule::Entropy) => 1,
         TrialKind::Speculative(DraftRule::OtherSignal) => 2,
         TrialKind::Speculative(DraftRule::Reference) => 3,
-        TrialKind::Autoregressive | TrialKind::Window => 4,
+        TrialKind::Autoregressive | TrialKind::Duplicate | TrialKind::Window => 4,
     }
 }
 
