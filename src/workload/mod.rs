@@ -7,6 +7,7 @@
 mod error;
 mod item;
 mod jsonl;
+pub mod metric;
 mod scoring;
 mod source;
 pub mod synthetic;
