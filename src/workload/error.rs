@@ -8,7 +8,7 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum WorkloadError {
     #[error(
-        "cannot read the workload file {}: {source}; check the path after 'gsm8k:'",
+        "cannot read the workload file {}: {source}; check the path after the source's ':'",
         path.display()
     )]
     Unreadable {
@@ -17,23 +17,57 @@ pub enum WorkloadError {
     },
 
     #[error(
-        "{}: line {line} is not JSON ({reason}); write one object with 'question' and 'answer' per line",
+        "{}: line {line} is not JSON ({reason}); write one object with {form} per line",
         path.display()
     )]
     NotJson {
         path: PathBuf,
         line: usize,
         reason: String,
+        form: &'static str,
     },
 
     #[error(
-        "{}: line {line} has no text field '{field}'; each line needs 'question' and 'answer'",
+        "{}: line {line} has no text field '{field}'; each line needs {form}",
         path.display()
     )]
     MissingField {
         path: PathBuf,
         line: usize,
         field: &'static str,
+        form: &'static str,
+    },
+
+    #[error(
+        "{}: line {line}: the field '{field}' is {given}, expected {allowed}",
+        path.display()
+    )]
+    WrongField {
+        path: PathBuf,
+        line: usize,
+        field: &'static str,
+        given: String,
+        allowed: String,
+    },
+
+    #[error("{}: line {line}: the id '{id}' stands on an earlier line too; ids are unique", path.display())]
+    RepeatedId {
+        path: PathBuf,
+        line: usize,
+        id: String,
+    },
+
+    #[error("{}: compressed files are not read; unpack it first (gunzip)", path.display())]
+    Compressed { path: PathBuf },
+
+    #[error(
+        "{}: no paragraph has more than the {n_prompt_words} words of a prompt; \
+         ask for fewer, as in 'plain:8:PATH'",
+        path.display()
+    )]
+    NothingToContinue {
+        path: PathBuf,
+        n_prompt_words: usize,
     },
 
     #[error(

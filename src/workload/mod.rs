@@ -5,9 +5,13 @@
 //! model trained on the one can be run on the other.
 
 mod error;
+#[cfg(unix)]
+pub mod execute;
 mod item;
 mod jsonl;
+mod lines;
 pub mod metric;
+pub mod public;
 mod scoring;
 mod source;
 pub mod synthetic;
