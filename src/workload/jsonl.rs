@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::error::WorkloadError;
-use super::item::{Item, prompt_of};
+use super::item::{Item, ScoreRule, prompt_of};
 use super::scoring::final_answer;
 
 /// The first `limit` problems of a GSM8K file, in file order.
@@ -78,6 +78,7 @@ fn item_of(path: &Path, line: usize, text: &str) -> Result<Item, WorkloadError> 
         prompt: prompt_of(question),
         reference: reference.to_owned(),
         answer: Some(answer),
+        score: ScoreRule::FinalAnswer {},
     })
 }
 
