@@ -149,7 +149,7 @@ fn mean_or_default(draw: &mut Draw) -> Exchange {
         opening,
         name,
         list,
-        item,
+        ..
     } = list_function(draw);
     let c = draw.number(2..=60);
     let question = format!(
@@ -190,7 +190,7 @@ fn first_index_above(draw: &mut Draw) -> Exchange {
         opening,
         name,
         list,
-        item,
+        ..
     } = list_function(draw);
     let c = draw.number(2..=60);
     let question = format!(

@@ -80,8 +80,8 @@ impl Kind {
     }
 }
 
-/// The facts that are needed, two others of each kind asked about, and one of a further kind, in
-/// a random order; then the question.
+/// The facts that are needed, two that could be mistaken for them, and one or two of further kinds,
+/// in a random order; then the question.
 pub(super) fn exchange(
     draw: &mut Draw,
     world: &World,
@@ -89,16 +89,14 @@ pub(super) fn exchange(
     ask: String,
     answer: String,
 ) -> Exchange {
-    let mut chosen = needed.to_vec();
-    let asked = needed[0].0;
+    let (first, last) = (needed[0].0, needed[needed.len() - 1].0);
     let others: Vec<usize> = (0..4)
-        .filter(|&index| !needed.contains(&(asked, index)))
+        .filter(|&index| needed.iter().all(|&(_, used)| used != index))
         .collect();
-    chosen.extend(
-        draw.pick_some(&others, 2)
-            .into_iter()
-            .map(|index| (asked, index)),
-    );
+    let [other, another] = draw.pick_distinct(&others);
+    // A question that goes from one fact to the next needs both of another subject to be mistaken.
+    let another = if first == last { another } else { other };
+    let mut chosen = [needed, &[(first, other), (last, another)]].concat();
     let kinds: Vec<Kind> = Kind::ALL
         .into_iter()
         .filter(|kind| needed.iter().all(|(other, _)| other != kind))
