@@ -37,7 +37,7 @@ fn count_up(draw: &mut Draw) -> Exchange {
     let (first, step, n) = (
         draw.number(1..=60),
         draw.number(1..=10),
-        draw.number(10..=18),
+        draw.number(12..=18),
     );
     let question = if draw.coin() {
         format!("Count up from {first} in steps of {step}. Write {n} numbers.")
@@ -51,7 +51,7 @@ fn count_to(draw: &mut Draw) -> Exchange {
     let (first, step, n) = (
         draw.number(1..=90),
         draw.number(2..=9),
-        draw.number(10..=18),
+        draw.number(12..=18),
     );
     let last = first + step * (n - 1);
     Exchange::new(
@@ -64,7 +64,7 @@ fn count_down(draw: &mut Draw) -> Exchange {
     let (last, step, n) = (
         draw.number(0..=60),
         draw.number(1..=9),
-        draw.number(10..=18),
+        draw.number(12..=18),
     );
     let first = last + step * (n - 1);
     let question = if draw.coin() {
@@ -114,7 +114,7 @@ fn squares(draw: &mut Draw) -> Exchange {
 }
 
 fn doubling(draw: &mut Draw) -> Exchange {
-    let (first, n) = (draw.number(1..=99), draw.number(6..=9));
+    let (first, n) = (draw.number(3..=99), draw.number(7..=9));
     let question = match draw.number(0..=2) {
         0 => format!("Start with {first} and double it until you have {n} numbers."),
         1 => format!("Write {n} numbers, the first is {first} and each next one is the double."),
@@ -134,7 +134,7 @@ fn pattern(draw: &mut Draw) -> Exchange {
 
 fn alternate(draw: &mut Draw) -> Exchange {
     let [one, other] = draw.nouns().map(|noun| noun.one);
-    let n = draw.number(8..=20);
+    let n = draw.number(20..=40);
     let words: Vec<&str> = [one, other].into_iter().cycle().take(n as usize).collect();
     Exchange::new(
         format!("Write {one} and {other} in turn until you have {n} words."),
@@ -158,8 +158,8 @@ fn numbered((number, thing): (u32, &String)) -> String {
 }
 
 fn backwards(draw: &mut Draw) -> Exchange {
-    let mut words =
-        draw.nouns::<12>().map(|noun| noun.one)[..draw.number(9..=12) as usize].to_vec();
+    let n = draw.number(18..=22) as usize;
+    let mut words = draw.nouns::<22>().map(|noun| noun.one)[..n].to_vec();
     let question = format!(
         "Write these words backwards, the last one first: {}.",
         words.join(" ")
@@ -172,10 +172,10 @@ fn same_sentence(draw: &mut Draw) -> Exchange {
     let colors = draw.pick_distinct::<_, 4>(&COLORS).map(str::to_owned);
     let (thing, place) = (draw.noun().one, draw.pick(&PLACES));
     let question = format!(
-        "Write the sentence \"The {thing} is in the {place}.\" with a {}.",
+        "Write the sentence \"The {thing} is at the {place}.\" with a {}.",
         enumeration(&colors.clone().map(|color| format!("{color} {thing}")))
     );
-    let answer = colors.map(|color| format!("The {color} {thing} is in the {place}."));
+    let answer = colors.map(|color| format!("The {color} {thing} is at the {place}."));
     Exchange::new(question, answer.join("\n"))
 }
 
@@ -198,7 +198,7 @@ fn take_away(draw: &mut Draw) -> Exchange {
     let (last, n) = (draw.number(2..=60), draw.number(4..=6));
     let first = last + n;
     let question = format!(
-        "There are {first} {thing} in the {place}. {p} takes one at a time until {last} are left. \
+        "There are {first} {thing} at the {place}. {p} takes one at a time until {last} are left. \
          Tell it step by step."
     );
     let answer = table(1..=n, |taken| {

@@ -10,7 +10,7 @@ pub(super) const PLACES: [&str; 16] = [
 ];
 
 pub(super) const ANIMALS: [&str; 12] = [
-    "cat", "dog", "bird", "horse", "cow", "duck", "rabbit", "goat", "fox", "owl", "bear", "frog",
+    "cat", "dog", "bird", "horse", "cow", "duck", "rabbit", "goat", "fox", "sheep", "bear", "frog",
 ];
 
 pub(super) const DAYS: [&str; 7] = [

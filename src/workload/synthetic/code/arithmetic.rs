@@ -1,5 +1,6 @@
 //! Functions that calculate with their arguments.
 
+use super::call::call_with_numbers;
 use super::names::{Function, function};
 use crate::workload::synthetic::draw::Draw;
 use crate::workload::synthetic::task::{Exchange, Task, lines, task};
@@ -32,7 +33,7 @@ fn scaled_sum(draw: &mut Draw) -> Exchange {
         "    second = {m} * {b}",
         "    return first + second",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<2>(draw, &name, question, answer)
 }
 
 fn scaled_difference(draw: &mut Draw) -> Exchange {
@@ -51,7 +52,7 @@ fn scaled_difference(draw: &mut Draw) -> Exchange {
         "    difference = {a} - {b}",
         "    return difference * {c}",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<2>(draw, &name, question, answer)
 }
 
 fn mean_of_two(draw: &mut Draw) -> Exchange {
@@ -69,7 +70,7 @@ fn mean_of_two(draw: &mut Draw) -> Exchange {
         "    mean = total / 2",
         "    return mean + {c}",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<2>(draw, &name, question, answer)
 }
 
 fn product_less(draw: &mut Draw) -> Exchange {
@@ -86,7 +87,7 @@ fn product_less(draw: &mut Draw) -> Exchange {
         "    product = {a} * {b}",
         "    return product - {c}",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<2>(draw, &name, question, answer)
 }
 
 fn percent_off(draw: &mut Draw) -> Exchange {
@@ -106,7 +107,7 @@ fn percent_off(draw: &mut Draw) -> Exchange {
         "    reduced = {a} - discount",
         "    return reduced + {d}",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn groups_and_rest(draw: &mut Draw) -> Exchange {
@@ -126,7 +127,7 @@ fn groups_and_rest(draw: &mut Draw) -> Exchange {
         "    rest = {a} % {c}",
         "    return groups, rest",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn hours_to_minutes(draw: &mut Draw) -> Exchange {
@@ -146,7 +147,7 @@ fn hours_to_minutes(draw: &mut Draw) -> Exchange {
         "    total = minutes + {b}",
         "    return total + {c}",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<2>(draw, &name, question, answer)
 }
 
 fn polynomial(draw: &mut Draw) -> Exchange {
@@ -167,7 +168,7 @@ fn polynomial(draw: &mut Draw) -> Exchange {
         "    square = {a} * {a}",
         "    return {k} * square + {m} * {a} + {c}",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn distance_plus(draw: &mut Draw) -> Exchange {
@@ -186,5 +187,5 @@ fn distance_plus(draw: &mut Draw) -> Exchange {
         "    distance = abs(difference)",
         "    return distance + {c}",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<2>(draw, &name, question, answer)
 }

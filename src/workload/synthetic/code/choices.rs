@@ -1,5 +1,6 @@
 //! Functions that decide by a threshold.
 
+use super::call::call_with_numbers;
 use super::names::{Function, function};
 use crate::workload::synthetic::draw::Draw;
 use crate::workload::synthetic::task::{Exchange, Task, lines, task};
@@ -32,7 +33,7 @@ fn either(draw: &mut Draw) -> Exchange {
         "        return {d}",
         "    return {e}",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn three_levels(draw: &mut Draw) -> Exchange {
@@ -56,7 +57,7 @@ fn three_levels(draw: &mut Draw) -> Exchange {
         "    else:",
         "        return 3",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn clamp(draw: &mut Draw) -> Exchange {
@@ -76,7 +77,7 @@ fn clamp(draw: &mut Draw) -> Exchange {
         "        return {high}",
         "    return {a}",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn say_color(draw: &mut Draw) -> Exchange {
@@ -97,7 +98,7 @@ fn say_color(draw: &mut Draw) -> Exchange {
         "    else:",
         "        return '{other}'",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn larger_plus(draw: &mut Draw) -> Exchange {
@@ -117,7 +118,7 @@ fn larger_plus(draw: &mut Draw) -> Exchange {
         "        larger = {b}",
         "    return larger + {c}",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<2>(draw, &name, question, answer)
 }
 
 fn both_above(draw: &mut Draw) -> Exchange {
@@ -137,7 +138,7 @@ fn both_above(draw: &mut Draw) -> Exchange {
         "    is_second = {b} > {d}",
         "    return is_first and is_second",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<2>(draw, &name, question, answer)
 }
 
 fn extra_above(draw: &mut Draw) -> Exchange {
@@ -159,5 +160,5 @@ fn extra_above(draw: &mut Draw) -> Exchange {
         "        result = result * {k}",
         "    return result",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<2>(draw, &name, question, answer)
 }

@@ -1,5 +1,6 @@
 //! Functions that go through a list for one value.
 
+use super::call::call_with_list;
 use super::names::{ListFunction, list_function};
 use crate::workload::synthetic::draw::Draw;
 use crate::workload::synthetic::task::{Exchange, Task, lines, task};
@@ -35,7 +36,7 @@ fn sum_above(draw: &mut Draw) -> Exchange {
         "            total += {item}",
         "    return total",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn count_below(draw: &mut Draw) -> Exchange {
@@ -55,7 +56,7 @@ fn count_below(draw: &mut Draw) -> Exchange {
         "            count += 1",
         "    return count",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn largest_at_least(draw: &mut Draw) -> Exchange {
@@ -77,7 +78,7 @@ fn largest_at_least(draw: &mut Draw) -> Exchange {
         "            best = {item}",
         "    return best",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn smallest_at_most(draw: &mut Draw) -> Exchange {
@@ -99,7 +100,7 @@ fn smallest_at_most(draw: &mut Draw) -> Exchange {
         "            best = {item}",
         "    return best",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn product_from(draw: &mut Draw) -> Exchange {
@@ -120,7 +121,7 @@ fn product_from(draw: &mut Draw) -> Exchange {
         "        product *= {item}",
         "    return product",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn sum_of_squares(draw: &mut Draw) -> Exchange {
@@ -141,7 +142,7 @@ fn sum_of_squares(draw: &mut Draw) -> Exchange {
         "        total += {item} * {item}",
         "    return total",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn mean_or_default(draw: &mut Draw) -> Exchange {
@@ -162,7 +163,7 @@ fn mean_or_default(draw: &mut Draw) -> Exchange {
         "    total = sum({list})",
         "    return total / len({list})",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn any_above(draw: &mut Draw) -> Exchange {
@@ -182,7 +183,7 @@ fn any_above(draw: &mut Draw) -> Exchange {
         "            return True",
         "    return False",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn first_index_above(draw: &mut Draw) -> Exchange {
@@ -204,7 +205,7 @@ fn first_index_above(draw: &mut Draw) -> Exchange {
         "            return index",
         "    return -1",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn sum_between(draw: &mut Draw) -> Exchange {
@@ -226,5 +227,5 @@ fn sum_between(draw: &mut Draw) -> Exchange {
         "            total += {item}",
         "    return total",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }

@@ -1,5 +1,6 @@
 //! Functions that make a list or count in a loop.
 
+use super::call::{call_with_list, call_with_numbers};
 use super::names::{Function, ListFunction, function, list_function};
 use crate::workload::synthetic::draw::Draw;
 use crate::workload::synthetic::task::{Exchange, Task, lines, task};
@@ -32,7 +33,7 @@ fn keep_above(draw: &mut Draw) -> Exchange {
         "            result.append({item})",
         "    return result",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn scale_all(draw: &mut Draw) -> Exchange {
@@ -55,7 +56,7 @@ fn scale_all(draw: &mut Draw) -> Exchange {
         "        result.append({k} * {item} + {c})",
         "    return result",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn cap_all(draw: &mut Draw) -> Exchange {
@@ -77,7 +78,7 @@ fn cap_all(draw: &mut Draw) -> Exchange {
         "        result.append(min({item}, {c}))",
         "    return result",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn divisible(draw: &mut Draw) -> Exchange {
@@ -99,7 +100,7 @@ fn divisible(draw: &mut Draw) -> Exchange {
         "            result.append({item})",
         "    return result",
     );
-    Exchange::new(question, answer)
+    call_with_list(draw, &name, question, answer)
 }
 
 fn sum_of_multiples(draw: &mut Draw) -> Exchange {
@@ -122,7 +123,7 @@ fn sum_of_multiples(draw: &mut Draw) -> Exchange {
         "            total += number",
         "    return total",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn count_doublings(draw: &mut Draw) -> Exchange {
@@ -142,7 +143,7 @@ fn count_doublings(draw: &mut Draw) -> Exchange {
         "        count += 1",
         "    return count",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn table_row(draw: &mut Draw) -> Exchange {
@@ -162,7 +163,7 @@ fn table_row(draw: &mut Draw) -> Exchange {
         "        result.append({a} * number)",
         "    return result",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn step_down(draw: &mut Draw) -> Exchange {
@@ -184,5 +185,5 @@ fn step_down(draw: &mut Draw) -> Exchange {
         "        {a} -= {k}",
         "    return result",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }

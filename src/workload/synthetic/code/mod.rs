@@ -1,7 +1,8 @@
 //! Small Python functions: the question names the function, its arguments and its constants, the
-//! answer is the function's text.
+//! answer is the function's text and a line that calls it.
 
 mod arithmetic;
+mod call;
 mod choices;
 mod lists;
 mod loops;

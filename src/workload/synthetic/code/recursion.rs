@@ -1,5 +1,6 @@
 //! Functions that call themselves.
 
+use super::call::call_with_numbers;
 use super::names::{Function, function};
 use crate::workload::synthetic::draw::Draw;
 use crate::workload::synthetic::task::{Exchange, Task, lines, task};
@@ -31,7 +32,7 @@ fn recursive_sum(draw: &mut Draw) -> Exchange {
         "    rest = {name}({a} - {k})",
         "    return {a} + rest",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn recursive_power(draw: &mut Draw) -> Exchange {
@@ -52,7 +53,7 @@ fn recursive_power(draw: &mut Draw) -> Exchange {
         "    rest = {name}({a} - 1)",
         "    return {k} * rest",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn recursive_countdown(draw: &mut Draw) -> Exchange {
@@ -74,7 +75,7 @@ fn recursive_countdown(draw: &mut Draw) -> Exchange {
         "    rest = {name}({a} - {k})",
         "    return [{a}] + rest",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn recursive_halving(draw: &mut Draw) -> Exchange {
@@ -96,7 +97,7 @@ fn recursive_halving(draw: &mut Draw) -> Exchange {
         "    rest = {name}({a} // {k})",
         "    return 1 + rest",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }
 
 fn recursive_pair(draw: &mut Draw) -> Exchange {
@@ -119,5 +120,5 @@ fn recursive_pair(draw: &mut Draw) -> Exchange {
         "    second = {name}({a} - 2)",
         "    return first + second",
     );
-    Exchange::new(question, answer)
+    call_with_numbers::<1>(draw, &name, question, answer)
 }

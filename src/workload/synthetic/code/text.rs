@@ -1,5 +1,6 @@
 //! Functions of texts.
 
+use super::call::call_with_text;
 use super::names::{TextFunction, text_function};
 use crate::workload::synthetic::draw::Draw;
 use crate::workload::synthetic::task::{Exchange, Task, lines, task};
@@ -34,7 +35,7 @@ fn repeat_text(draw: &mut Draw) -> Exchange {
         "        parts.append({text})",
         "    return ' '.join(parts)",
     );
-    Exchange::new(question, answer)
+    call_with_text(draw, &name, question, answer)
 }
 
 fn surround(draw: &mut Draw) -> Exchange {
@@ -53,7 +54,7 @@ fn surround(draw: &mut Draw) -> Exchange {
         "    start = '{one} ' + {text}",
         "    return start + ' {other}'",
     );
-    Exchange::new(question, answer)
+    call_with_text(draw, &name, question, answer)
 }
 
 fn count_letter(draw: &mut Draw) -> Exchange {
@@ -73,7 +74,7 @@ fn count_letter(draw: &mut Draw) -> Exchange {
         "            count += 1",
         "    return count",
     );
-    Exchange::new(question, answer)
+    call_with_text(draw, &name, question, answer)
 }
 
 fn cut_text(draw: &mut Draw) -> Exchange {
@@ -91,7 +92,7 @@ fn cut_text(draw: &mut Draw) -> Exchange {
         "    part = {text}[:{c}]",
         "    return part.upper()",
     );
-    Exchange::new(question, answer)
+    call_with_text(draw, &name, question, answer)
 }
 
 fn long_words(draw: &mut Draw) -> Exchange {
@@ -113,7 +114,7 @@ fn long_words(draw: &mut Draw) -> Exchange {
         "            result.append(part)",
         "    return result",
     );
-    Exchange::new(question, answer)
+    call_with_text(draw, &name, question, answer)
 }
 
 fn is_long(draw: &mut Draw) -> Exchange {
@@ -132,7 +133,7 @@ fn is_long(draw: &mut Draw) -> Exchange {
         "        return True",
         "    return False",
     );
-    Exchange::new(question, answer)
+    call_with_text(draw, &name, question, answer)
 }
 
 fn replace_letter(draw: &mut Draw) -> Exchange {
@@ -149,5 +150,5 @@ fn replace_letter(draw: &mut Draw) -> Exchange {
         "    result = {text}.replace('{one}', '{other}')",
         "    return result.strip()",
     );
-    Exchange::new(question, answer)
+    call_with_text(draw, &name, question, answer)
 }

@@ -71,7 +71,7 @@ impl Kind {
         match self {
             Self::Owner => format!("{person} has the {color} {thing}."),
             Self::Home => format!("{person} lives near the {}.", world.homes[index]),
-            Self::ThingPlace => format!("The {color} {thing} is in the {place}."),
+            Self::ThingPlace => format!("The {color} {thing} is at the {place}."),
             Self::Pet => format!("{person} has a {}.", world.animals[index]),
             Self::Age => format!("{person} is {} years old.", world.ages[index]),
             Self::Price => format!("The {thing} costs {} dollars.", world.prices[index]),

@@ -42,7 +42,7 @@ pub(super) const RULES: &[(&str, &[&str])] = &[
     (
         "look",
         &[
-            "old", "new", "small", "big", "strange", "heavy", "broken", "shiny", "dirty", "pretty",
+            "dusty", "new", "small", "big", "strange", "heavy", "broken", "shiny", "dirty", "pretty",
             "lost", "warm", "[color]", "[color]",
         ],
     ),

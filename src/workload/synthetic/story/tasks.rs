@@ -61,7 +61,7 @@ fn journey(draw: &mut Draw) -> Exchange {
 fn beginning(draw: &mut Draw) -> Exchange {
     story(
         draw,
-        "Write a story with a [mood] [p], a [thing] and a [look] [animal] at the [place].",
+        "Write a story with [p], a [color] [thing] and a [look] [animal] at the [place].",
         "[start] [turn] [talk] [event] [end]",
     )
 }
