@@ -187,7 +187,8 @@ pub struct TrainArgs {
 
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// synthetic:gsm8k or synthetic:gsm8k-new-templates
+    /// synthetic:FAMILY (gsm8k, code, counting, qa, translation, summary, story),
+    /// synthetic:mix or synthetic:gsm8k-new-templates
     pub source: String,
     /// Number of problems
     #[arg(short, default_value_t = 10)]

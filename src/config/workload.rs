@@ -34,7 +34,7 @@ impl WorkloadSpec {
     /// An endless source without a limit, and counts of zero.
     pub fn check(&self) -> Result<(), Fault> {
         let is_endless = match self.source {
-            Source::SyntheticGsm8k {} | Source::SyntheticGsm8kNewTemplates {} => true,
+            Source::Synthetic { .. } | Source::SyntheticGsm8kNewTemplates {} => true,
             Source::Gsm8k { .. } => false,
         };
         if is_endless && self.limit.is_none() {

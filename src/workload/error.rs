@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::synthetic::Family;
+
 /// A workload that cannot be used. Lines count from 1.
 #[derive(Debug, Error)]
 pub enum WorkloadError {
@@ -79,9 +81,35 @@ pub enum WorkloadError {
     #[error("{}: the file holds no problems; put one JSON object on each line", path.display())]
     Empty { path: PathBuf },
 
-    #[error(
-        "unknown workload source '{given}', expected 'synthetic:gsm8k', \
-         'synthetic:gsm8k-new-templates' or 'gsm8k:PATH'"
-    )]
+    #[error("unknown workload source '{given}', expected {}", expected_sources())]
     UnknownSource { given: String },
+
+    #[error("unknown family '{given}', expected {}", either(&names("")))]
+    UnknownFamily { given: String },
+
+    #[error("{families} has no held-out templates; only gsm8k holds templates back from training")]
+    NoNewTemplates { families: String },
+}
+
+fn names(prefix: &str) -> Vec<String> {
+    Family::ALL
+        .iter()
+        .map(|family| format!("'{prefix}{family}'"))
+        .collect()
+}
+
+fn expected_sources() -> String {
+    let mut sources = names("synthetic:");
+    sources.insert(1, "'synthetic:gsm8k-new-templates'".to_owned());
+    sources.extend(["'synthetic:mix'", "'gsm8k:PATH'"].map(str::to_owned));
+    either(&sources)
+}
+
+/// The words as an enumeration that ends in "or".
+fn either(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => word.clone(),
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+    }
 }

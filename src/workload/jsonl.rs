@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::WorkloadError;
-use super::item::{Item, prompt_of};
+use super::item::{Item, ScoreRule, prompt_of};
 use super::lines::{Line, read_lines};
 use super::scoring::final_answer;
 
@@ -33,6 +33,7 @@ fn item_of(line: &Line) -> Result<Item, WorkloadError> {
         prompt: prompt_of(question),
         reference: reference.to_owned(),
         answer: Some(answer),
+        score: ScoreRule::FinalAnswer {},
     })
 }
 
