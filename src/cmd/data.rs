@@ -17,9 +17,9 @@ pub fn run(args: &DataArgs) -> Result<(), Failure> {
         (Source::SyntheticGsm8kNewTemplates {}, _) => {
             (Family::Gsm8k.into(), Split::HeldOutTemplate)
         }
-        (Source::Gsm8k { .. }, _) => {
+        (Source::Gsm8k { .. } | Source::Public { .. }, _) => {
             return Err(Failure::Usage(
-                "data writes synthetic workloads; a gsm8k file is one already".into(),
+                "data writes synthetic workloads; this source is a file already".into(),
             ));
         }
     };

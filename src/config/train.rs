@@ -75,7 +75,11 @@ impl DataSpec {
     pub fn families(&self) -> Result<Families, String> {
         match self.source.parse() {
             Ok(Source::Synthetic { what }) => Ok(what),
-            Ok(Source::SyntheticGsm8kNewTemplates {} | Source::Gsm8k { .. }) => Err(format!(
+            Ok(
+                Source::SyntheticGsm8kNewTemplates {}
+                | Source::Gsm8k { .. }
+                | Source::Public { .. },
+            ) => Err(format!(
                 "data.source '{}' is not for training, expected 'synthetic:FAMILY' or \
                  'synthetic:mix'",
                 self.source

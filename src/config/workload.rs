@@ -35,7 +35,7 @@ impl WorkloadSpec {
     pub fn check(&self) -> Result<(), Fault> {
         let is_endless = match self.source {
             Source::Synthetic { .. } | Source::SyntheticGsm8kNewTemplates {} => true,
-            Source::Gsm8k { .. } => false,
+            Source::Gsm8k { .. } | Source::Public { .. } => false,
         };
         if is_endless && self.limit.is_none() {
             let reason = format!("missing field 'limit': {} has no end", self.source);

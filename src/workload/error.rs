@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::public::PublicSource;
 use super::synthetic::Family;
 
 /// A workload that cannot be used. Lines count from 1.
@@ -102,6 +103,7 @@ fn expected_sources() -> String {
     let mut sources = names("synthetic:");
     sources.insert(1, "'synthetic:gsm8k-new-templates'".to_owned());
     sources.extend(["'synthetic:mix'", "'gsm8k:PATH'"].map(str::to_owned));
+    sources.extend(PublicSource::FORMS.map(|form| format!("'{form}'")));
     either(&sources)
 }
 

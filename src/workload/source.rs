@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::error::WorkloadError;
 use super::item::{Item, ScoreRule, prompt_of};
 use super::jsonl::load_gsm8k;
+use super::public::PublicSource;
 use super::scoring::{final_answer, final_words};
 use super::synthetic::{Families, Family, Problem, Split, problems};
 
@@ -27,6 +28,8 @@ pub enum Source {
     SyntheticGsm8kNewTemplates {},
     /// `gsm8k:PATH`: a file in GSM8K's JSONL format.
     Gsm8k { path: PathBuf },
+    /// `humaneval:PATH` and others: a file of a public data set in its own format.
+    Public { source: PublicSource },
 }
 
 /// At most `limit` items of a source.
@@ -36,7 +39,7 @@ pub enum Source {
 ///
 /// # Errors
 ///
-/// Those of [`load_gsm8k`]; a source that was parsed from its string and is synthetic cannot fail.
+/// Those of [`load_gsm8k`] and [`PublicSource::load`]; a source that was parsed from its string and is synthetic cannot fail.
 pub fn load(source: &Source, limit: usize, seed: u64) -> Result<Vec<Item>, WorkloadError> {
     match source {
         &Source::Synthetic { what } => synthetic_items(what, Split::HeldOutSeed, seed, limit),
@@ -44,6 +47,7 @@ pub fn load(source: &Source, limit: usize, seed: u64) -> Result<Vec<Item>, Workl
             synthetic_items(Family::Gsm8k.into(), Split::HeldOutTemplate, seed, limit)
         }
         Source::Gsm8k { path } => load_gsm8k(path, limit),
+        Source::Public { source } => source.load(limit),
     }
 }
 
@@ -110,7 +114,11 @@ impl FromStr for Source {
         }
         match text.strip_prefix(FILE_PREFIX) {
             Some(path) if !path.is_empty() => Ok(Self::Gsm8k { path: path.into() }),
-            Some(_) | None => Err(unknown()),
+            Some(_) => Err(unknown()),
+            None => {
+                let source = PublicSource::parse(text).ok_or_else(unknown)?;
+                Ok(Self::Public { source })
+            }
         }
     }
 }
@@ -135,6 +143,7 @@ impl fmt::Display for Source {
             Self::Synthetic { what } => write!(f, "{SYNTHETIC_PREFIX}{what}"),
             Self::SyntheticGsm8kNewTemplates {} => f.write_str(SYNTHETIC_NEW_TEMPLATES),
             Self::Gsm8k { path } => write!(f, "{FILE_PREFIX}{}", path.display()),
+            Self::Public { source } => write!(f, "{source}"),
         }
     }
 }
@@ -150,6 +159,9 @@ mod tests {
     #[test]
     fn a_source_survives_the_way_through_its_string() {
         let mut texts = vec![
+            "humaneval:HumanEval.jsonl".to_owned(),
+            "pairs:de-en:test.jsonl".to_owned(),
+            "plain:8:book.txt".to_owned(),
             SYNTHETIC_NEW_TEMPLATES.to_owned(),
             "synthetic:mix".to_owned(),
             "gsm8k:data/test.jsonl".to_owned(),
@@ -171,7 +183,9 @@ mod tests {
                     "unknown workload source '{text}', expected 'synthetic:gsm8k', \
                      'synthetic:gsm8k-new-templates', 'synthetic:code', 'synthetic:counting', \
                      'synthetic:qa', 'synthetic:translation', 'synthetic:summary', \
-                     'synthetic:story', 'synthetic:mix' or 'gsm8k:PATH'"
+                     'synthetic:story', 'synthetic:mix', 'gsm8k:PATH', 'humaneval:PATH', \
+                     'mt-bench:PATH', 'spec-bench:PATH', 'qa:PATH', 'summaries:PATH', \
+                     'pairs:PATH' or 'plain:PATH'"
                 )
             );
         }
@@ -207,7 +221,7 @@ mod tests {
     fn every_reference_is_right_by_its_own_rule_and_a_cut_one_is_not() {
         for item in synthetic("synthetic:mix") {
             let cut = &item.reference[..item.reference.len() - 2];
-            match item.score {
+            match &item.score {
                 ScoreRule::FinalAnswer {} | ScoreRule::WholeText {} => {
                     assert_eq!(item.score(&format!(" {}", item.reference)), Some(1.0));
                     assert_eq!(item.score(cut), Some(0.0), "{cut}");
@@ -216,6 +230,10 @@ mod tests {
                     assert_eq!(item.score(&item.reference), None);
                     assert_eq!(item.answer, None);
                 }
+                ScoreRule::ShortAnswer { .. }
+                | ScoreRule::Summary { .. }
+                | ScoreRule::Translation { .. }
+                | ScoreRule::UnitTests { .. } => panic!("{} is of no family", item.id),
             }
         }
     }

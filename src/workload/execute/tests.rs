@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::super::public::{PublicSource, Scoring};
+use super::super::item::ScoreRule;
+use super::super::public::PublicSource;
 use super::*;
 
 /// None, with the reason printed, where there is no Python to run.
@@ -43,10 +44,10 @@ fn each_canonical_solution_passes_and_an_empty_one_fails() {
     );
     let source = PublicSource::parse(&format!("humaneval:{file}")).unwrap();
     for item in source.load(usize::MAX).unwrap() {
-        let Scoring::UnitTests(tests) = item.scoring else {
-            panic!("{:?}", item.scoring);
+        let ScoreRule::UnitTests { tests } = item.score else {
+            panic!("{:?}", item.score);
         };
-        let right = tests.program(&item.prompt, &item.references[0]);
+        let right = tests.program(&item.prompt, &item.reference);
         assert_eq!(executor.outcome(&right).unwrap(), Outcome::Passed {});
         let empty = tests.program(&item.prompt, "    pass\n");
         assert_eq!(failure(&mut executor, &empty), "AssertionError");

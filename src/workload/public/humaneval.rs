@@ -2,15 +2,19 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::super::error::WorkloadError;
+use super::super::item::{Item, ScoreRule};
 use super::super::lines::read_lines;
-use super::{Ids, PublicItem, Scoring};
+use super::Ids;
 
 /// Texts that end a completion: what follows the function at the margin (Chen et al., 2021, §3.1).
 pub const STOP_TEXTS: [&str; 5] = ["\nclass", "\ndef", "\n#", "\nif", "\nprint"];
 
 /// The tests of one task.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct UnitTests {
     /// Python text that defines `check(candidate)`.
     pub test: String,
@@ -47,19 +51,22 @@ fn cut(completion: &str) -> &str {
 /// # Errors
 ///
 /// Those of a file of JSON lines, and a `task_id` that stands twice.
-pub fn load_humaneval(path: &Path, limit: usize) -> Result<Vec<PublicItem>, WorkloadError> {
+pub fn load_humaneval(path: &Path, limit: usize) -> Result<Vec<Item>, WorkloadError> {
     let form = "'task_id', 'prompt', 'canonical_solution', 'test' and 'entry_point'";
     let mut ids = Ids::default();
     read_lines(path, limit, form, |line| {
-        Ok(PublicItem {
+        Ok(Item {
             id: ids.unique(line, line.name("task_id")?)?,
             category: "humaneval".to_owned(),
             prompt: line.text("prompt")?.to_owned(),
-            references: vec![line.text("canonical_solution")?.to_owned()],
-            scoring: Scoring::UnitTests(UnitTests {
-                test: line.text("test")?.to_owned(),
-                entry_point: line.text("entry_point")?.to_owned(),
-            }),
+            reference: line.text("canonical_solution")?.to_owned(),
+            answer: None,
+            score: ScoreRule::UnitTests {
+                tests: UnitTests {
+                    test: line.text("test")?.to_owned(),
+                    entry_point: line.text("entry_point")?.to_owned(),
+                },
+            },
         })
     })
 }
@@ -76,12 +83,12 @@ mod tests {
         assert_eq!(items[0].id, "HumanEval/0");
         assert!(items[0].prompt.starts_with("def double(n: int)"));
         assert!(items[0].prompt.ends_with("\"\"\"\n"));
-        assert_eq!(items[0].references, ["    return 2 * n\n"]);
-        let Scoring::UnitTests(tests) = &items[0].scoring else {
-            panic!("{:?}", items[0].scoring);
+        assert_eq!(items[0].reference, "    return 2 * n\n");
+        let ScoreRule::UnitTests { tests } = &items[0].score else {
+            panic!("{:?}", items[0].score);
         };
         assert_eq!(tests.entry_point, "double");
-        let program = tests.program(&items[0].prompt, &items[0].references[0]);
+        let program = tests.program(&items[0].prompt, &items[0].reference);
         assert!(program.ends_with("\ncheck(double)\n"), "{program}");
     }
 

@@ -1,7 +1,7 @@
 //! Public data sets in their own formats: one loader a format.
 //!
-//! A loader keeps what its data set says (prompts, references, unit tests) and names how an answer
-//! to it is scored; the scores themselves are [`metric`](super::metric)'s.
+//! A loader keeps what its data set says (prompts, references, unit tests) and names the rule that
+//! scores an answer to it; the scores themselves are [`metric`](super::metric)'s.
 
 mod humaneval;
 mod pairs;
@@ -15,9 +15,10 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::error::WorkloadError;
+use super::item::Item;
 use super::lines::Line;
 
-pub use humaneval::{UnitTests, load_humaneval};
+pub use humaneval::{STOP_TEXTS, UnitTests, load_humaneval};
 pub use pairs::{Direction, load_pairs};
 pub use plain::load_plain;
 pub use qa::load_qa;
@@ -26,35 +27,6 @@ pub use summaries::load_summaries;
 
 /// Words of a paragraph that become the prompt where `plain:PATH` names no number.
 pub const DEFAULT_PROMPT_WORDS: usize = 32;
-
-/// One prompt of a public data set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicItem {
-    /// Unique in its file: the data set's own, or the format and the line's number.
-    pub id: String,
-    /// The group that reports break results down by.
-    pub category: String,
-    /// The text given to the model.
-    pub prompt: String,
-    /// Right answers, the main one first; none where the data set has none.
-    pub references: Vec<String>,
-    pub scoring: Scoring,
-}
-
-/// How an answer is scored.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scoring {
-    /// Whether prompt and answer, run as a program, pass the tests.
-    UnitTests(UnitTests),
-    /// Exact match and F1 of words.
-    ShortAnswer {},
-    /// ROUGE.
-    Summary {},
-    /// BLEU and chrF.
-    Translation {},
-    /// By a judge, or by perplexity only.
-    Unscored {},
-}
 
 /// The format of a file of prompts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,17 +54,15 @@ pub struct PublicSource {
 }
 
 impl PublicSource {
-    /// The strings that [`parse`](Self::parse) takes, for messages.
-    pub const FORMS: [&str; 9] = [
+    /// The strings that [`parse`](Self::parse) takes, without options, for messages.
+    pub const FORMS: [&str; 7] = [
         "humaneval:PATH",
         "mt-bench:PATH",
         "spec-bench:PATH",
         "qa:PATH",
         "summaries:PATH",
         "pairs:PATH",
-        "pairs:de-en:PATH",
         "plain:PATH",
-        "plain:32:PATH",
     ];
 
     /// None for a text of another form.
@@ -129,7 +99,7 @@ impl PublicSource {
     /// # Errors
     ///
     /// The file cannot be read or has no item, or a line of it is not in the format.
-    pub fn load(&self, limit: usize) -> Result<Vec<PublicItem>, WorkloadError> {
+    pub fn load(&self, limit: usize) -> Result<Vec<Item>, WorkloadError> {
         let path = &self.path;
         match &self.format {
             Format::HumanEval {} => load_humaneval(path, limit),

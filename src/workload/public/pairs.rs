@@ -4,9 +4,8 @@ use std::fmt;
 use std::path::Path;
 
 use super::super::error::WorkloadError;
-use super::super::item::prompt_of;
+use super::super::item::{Item, ScoreRule, prompt_of};
 use super::super::lines::{Line, read_lines};
-use super::{PublicItem, Scoring};
 
 /// From one language to another, each by its code; written `de-en`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,29 +48,28 @@ pub fn load_pairs(
     path: &Path,
     direction: Option<&Direction>,
     limit: usize,
-) -> Result<Vec<PublicItem>, WorkloadError> {
+) -> Result<Vec<Item>, WorkloadError> {
     let form = "'source' and 'target', or 'translation' with two languages,";
     read_lines(path, limit, form, |line| {
-        let id = format!("pairs-{:05}", line.number);
-        let scoring = Scoring::Translation {};
-        Ok(match line.named_texts("translation")? {
+        let (direction, source, references) = match line.named_texts("translation")? {
             Some(texts) => {
                 let (direction, source, target) = sides(line, &texts, direction)?;
-                PublicItem {
-                    id,
-                    category: direction.to_string(),
-                    prompt: prompt(source, Some(&direction)),
-                    references: vec![target.to_owned()],
-                    scoring,
-                }
+                (Some(direction), source, vec![target.to_owned()])
             }
-            None => PublicItem {
-                id,
-                category: direction.map_or_else(|| "pairs".to_owned(), Direction::to_string),
-                prompt: prompt(line.text("source")?, direction),
-                references: line.texts("target")?,
-                scoring,
-            },
+            None => (
+                direction.cloned(),
+                line.text("source")?,
+                line.texts("target")?,
+            ),
+        };
+        let direction = direction.as_ref();
+        Ok(Item {
+            id: format!("pairs-{:05}", line.number),
+            category: direction.map_or_else(|| "pairs".to_owned(), Direction::to_string),
+            prompt: prompt(source, direction),
+            reference: references[0].clone(),
+            answer: None,
+            score: ScoreRule::Translation { references },
         })
     })
 }
@@ -152,9 +150,9 @@ mod tests {
             items[0].prompt,
             "Question: Translate from German to English: Der Zug kommt um acht.\nAnswer:"
         );
-        assert_eq!(items[0].references, ["The train comes at eight."]);
+        assert_eq!(items[0].reference, "The train comes at eight.");
         let back = load_pairs(&path, Direction::parse("en-de").as_ref(), 10).unwrap();
-        assert_eq!(back[0].references, ["Der Zug kommt um acht."]);
+        assert_eq!(back[0].reference, "Der Zug kommt um acht.");
         let error = load_pairs(&path, Direction::parse("en-fr").as_ref(), 10).unwrap_err();
         let message = error.to_string();
         assert!(
@@ -170,7 +168,7 @@ mod tests {
             items[0].prompt,
             "Question: Translate: Guten Morgen.\nAnswer:"
         );
-        assert_eq!(items[0].references.len(), 2);
-        assert_eq!(items[1].references, ["Where is the station?"]);
+        assert_eq!(items[0].score(" Morning."), Some(1.0));
+        assert_eq!(items[1].reference, "Where is the station?");
     }
 }

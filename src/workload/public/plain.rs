@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::super::error::WorkloadError;
+use super::super::item::{Item, ScoreRule};
 use super::super::lines::unreadable;
-use super::{PublicItem, Scoring};
 
 /// The first `limit` paragraphs of a text file that have more than `n_prompt_words` words.
 ///
@@ -19,7 +19,7 @@ pub fn load_plain(
     path: &Path,
     n_prompt_words: usize,
     limit: usize,
-) -> Result<Vec<PublicItem>, WorkloadError> {
+) -> Result<Vec<Item>, WorkloadError> {
     let text = std::fs::read_to_string(path).map_err(|source| unreadable(path, source))?;
     let paragraphs = paragraphs(&text);
     if paragraphs.is_empty() {
@@ -31,12 +31,13 @@ pub fn load_plain(
         .into_iter()
         .filter_map(|(line, paragraph)| {
             let (prompt, rest) = split_after(paragraph, n_prompt_words)?;
-            Some(PublicItem {
+            Some(Item {
                 id: format!("plain-{line:05}"),
                 category: "plain".to_owned(),
                 prompt: prompt.to_owned(),
-                references: vec![rest.to_owned()],
-                scoring: Scoring::Unscored {},
+                reference: rest.to_owned(),
+                answer: None,
+                score: ScoreRule::Unscored {},
             })
         })
         .peekable();
@@ -94,7 +95,7 @@ mod tests {
         assert_eq!(items.len(), 2);
         assert_eq!(items[0].id, "plain-00003");
         assert_eq!(items[0].prompt, "The ferry  left the");
-        assert_eq!(items[0].references, ["harbour at dawn,\nhalf empty."]);
+        assert_eq!(items[0].reference, "harbour at dawn,\nhalf empty.");
         assert_eq!(items[1].id, "plain-00007");
         assert_eq!(load_plain(&fixture("plain.txt"), 4, 1).unwrap().len(), 1);
     }

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::super::error::WorkloadError;
-use super::super::item::prompt_of;
+use super::super::item::{Item, ScoreRule, prompt_of};
 use super::super::lines::read_lines;
-use super::{PublicItem, Scoring};
 
 /// The first `limit` questions of a file: `question`, `answer` (a text or a list of texts, each of
 /// them right) and perhaps `context`, which then stands before the question.
@@ -13,19 +12,21 @@ use super::{PublicItem, Scoring};
 /// # Errors
 ///
 /// Those of a file of JSON lines.
-pub fn load_qa(path: &Path, limit: usize) -> Result<Vec<PublicItem>, WorkloadError> {
+pub fn load_qa(path: &Path, limit: usize) -> Result<Vec<Item>, WorkloadError> {
     read_lines(path, limit, "'question' and 'answer'", |line| {
         let question = line.text("question")?;
         let prompt = match line.optional_text("context")? {
             Some(context) => prompt_of(&format!("{context}\n{question}")),
             None => prompt_of(question),
         };
-        Ok(PublicItem {
+        let references = line.texts("answer")?;
+        Ok(Item {
             id: format!("qa-{:05}", line.number),
             category: "qa".to_owned(),
             prompt,
-            references: line.texts("answer")?,
-            scoring: Scoring::ShortAnswer {},
+            reference: references[0].clone(),
+            answer: None,
+            score: ScoreRule::ShortAnswer { references },
         })
     })
 }
@@ -39,8 +40,9 @@ mod tests {
     fn each_answer_of_a_list_is_right_and_a_context_stands_before_its_question() {
         let items = load_qa(&fixture("qa.jsonl"), 10).unwrap();
         assert_eq!(items.len(), 3);
-        assert_eq!(items[0].references, ["14 December 1972", "December 1972"]);
-        assert_eq!(items[1].references, ["seven"]);
+        assert_eq!(items[0].reference, "14 December 1972");
+        assert_eq!(items[0].score(" December 1972."), Some(1.0));
+        assert_eq!(items[1].score(" seven"), Some(1.0));
         assert_eq!(items[2].id, "qa-00004");
         assert_eq!(
             items[2].prompt,

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::super::error::WorkloadError;
-use super::super::item::prompt_of;
+use super::super::item::{Item, ScoreRule, prompt_of};
 use super::super::lines::read_lines;
-use super::{Ids, PublicItem, Scoring};
+use super::Ids;
 
 /// The first `limit` questions of a file: `question_id`, `category`, `turns` and perhaps
 /// `reference`, a list with one entry for each turn.
@@ -17,11 +17,7 @@ use super::{Ids, PublicItem, Scoring};
 /// # Errors
 ///
 /// Those of a file of JSON lines, and a `question_id` that stands twice.
-pub fn load_spec_bench(
-    path: &Path,
-    name: &str,
-    limit: usize,
-) -> Result<Vec<PublicItem>, WorkloadError> {
+pub fn load_spec_bench(path: &Path, name: &str, limit: usize) -> Result<Vec<Item>, WorkloadError> {
     let mut ids = Ids::default();
     read_lines(
         path,
@@ -30,13 +26,14 @@ pub fn load_spec_bench(
         |line| {
             let id = format!("{name}-{}", line.name("question_id")?);
             let turns = line.texts("turns")?;
-            let references = line.optional_texts("reference")?;
-            Ok(PublicItem {
+            let mut references = line.optional_texts("reference")?.into_iter();
+            Ok(Item {
                 id: ids.unique(line, id)?,
                 category: line.text("category")?.to_owned(),
                 prompt: prompt_of(&turns[0]),
-                references: references.into_iter().take(1).collect(),
-                scoring: Scoring::Unscored {},
+                reference: references.next().unwrap_or_default(),
+                answer: None,
+                score: ScoreRule::Unscored {},
             })
         },
     )
@@ -57,8 +54,8 @@ mod tests {
             items[0].prompt,
             "Question: Write two lines about rain.\nAnswer:"
         );
-        assert!(items[0].references.is_empty());
-        assert_eq!(items[1].references, ["You are in second place."]);
-        assert_eq!(items[2].references, ["The house is red."]);
+        assert_eq!(items[0].reference, "");
+        assert_eq!(items[1].reference, "You are in second place.");
+        assert_eq!(items[2].reference, "The house is red.");
     }
 }

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::super::error::WorkloadError;
-use super::super::item::prompt_of;
+use super::super::item::{Item, ScoreRule, prompt_of};
 use super::super::lines::read_lines;
-use super::{PublicItem, Scoring};
 
 const INSTRUCTION: &str = "Summarize the article in a few sentences, one a line.";
 
@@ -15,15 +14,17 @@ const INSTRUCTION: &str = "Summarize the article in a few sentences, one a line.
 /// # Errors
 ///
 /// Those of a file of JSON lines.
-pub fn load_summaries(path: &Path, limit: usize) -> Result<Vec<PublicItem>, WorkloadError> {
+pub fn load_summaries(path: &Path, limit: usize) -> Result<Vec<Item>, WorkloadError> {
     read_lines(path, limit, "'article' and 'highlights'", |line| {
         let article = line.text("article")?;
-        Ok(PublicItem {
+        let references = line.texts("highlights")?;
+        Ok(Item {
             id: format!("summaries-{:05}", line.number),
             category: "summaries".to_owned(),
             prompt: prompt_of(&format!("{INSTRUCTION}\n{article}")),
-            references: line.texts("highlights")?,
-            scoring: Scoring::Summary {},
+            reference: references[0].clone(),
+            answer: None,
+            score: ScoreRule::Summary { references },
         })
     })
 }
@@ -43,7 +44,7 @@ mod tests {
                 .starts_with("Question: Summarize the article")
         );
         assert!(items[0].prompt.ends_with("opens again on Monday.\nAnswer:"));
-        assert_eq!(items[0].references[0].lines().count(), 2);
+        assert_eq!(items[0].reference.lines().count(), 2);
     }
 
     #[test]
