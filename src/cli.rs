@@ -55,6 +55,17 @@ pub struct SweepArgs {
     /// Stop at the first generation that fails, with exit code 1; what is done is kept
     #[arg(long)]
     pub fail_fast: bool,
+    /// Run generated programs to score them, where the workload has unit tests; no sandbox
+    #[arg(long)]
+    pub allow_code_execution: bool,
+    /// Interpreter that generated programs run in
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "python3",
+        requires = "allow_code_execution"
+    )]
+    pub python: String,
 }
 
 #[derive(Debug, Args)]

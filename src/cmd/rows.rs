@@ -60,7 +60,8 @@ pub(super) fn fill(
     row.finished_by = finish_name(generation.finished_by).to_string();
     row.text = models.tokenizer().decode(&generation.ids);
     row.text_hash = hash(&generation.ids);
-    row.is_correct = prompt.item.score(&row.text).map(|score| score == 1.0);
+    row.is_correct = prompt.item.is_correct(&row.text);
+    row.score = prompt.item.score(&row.text);
 }
 
 fn hash(ids: &[TokenId]) -> String {
