@@ -57,13 +57,13 @@ fn the_first_thousand_problems_of_each_family_stay_the_same() {
 }
 
 const PINS: [(&str, u64); 7] = [
-    ("gsm8k", 0),
-    ("code", 0),
-    ("counting", 0),
-    ("qa", 0),
-    ("translation", 0),
-    ("summary", 0),
-    ("story", 0),
+    ("gsm8k", 1_430_568_644),
+    ("code", 2_234_490_807),
+    ("counting", 4_154_124_805),
+    ("qa", 943_671_609),
+    ("translation", 3_437_433_748),
+    ("summary", 3_229_559_062),
+    ("story", 2_601_498_298),
 ];
 
 #[test]
@@ -153,7 +153,7 @@ fn problems_are_short_enough_to_train_on_and_answers_long_enough_to_time() {
         for problem in drawn(family, Split::Train, 7, 3_000) {
             let answer = n_tokens(&problem.answer);
             let all = n_tokens(&format!("Question: {}\nAnswer:", problem.question)) + answer;
-            assert!((15..=140).contains(&answer), "{answer}: {problem:?}");
+            assert!((15..=150).contains(&answer), "{answer}: {problem:?}");
             assert!((36..=220).contains(&all), "{all}: {problem:?}");
             lens.push(answer);
         }
