@@ -39,10 +39,11 @@ fn count_up(draw: &mut Draw) -> Exchange {
         draw.number(1..=10),
         draw.number(12..=18),
     );
+    let last = first + step * (n - 1);
     let question = if draw.coin() {
-        format!("Count up from {first} in steps of {step}. Write {n} numbers.")
+        format!("Count up from {first} in steps of {step}. Stop at {last}.")
     } else {
-        format!("Write {n} numbers that begin with {first} and grow by {step}.")
+        format!("Write the numbers that begin with {first} and grow by {step} up to {last}.")
     };
     Exchange::new(question, listed((0..n).map(|i| first + i * step)))
 }
@@ -115,30 +116,39 @@ fn squares(draw: &mut Draw) -> Exchange {
 
 fn doubling(draw: &mut Draw) -> Exchange {
     let (first, n) = (draw.number(3..=99), draw.number(7..=9));
+    let last = first << (n - 1);
     let question = match draw.number(0..=2) {
-        0 => format!("Start with {first} and double it until you have {n} numbers."),
-        1 => format!("Write {n} numbers, the first is {first} and each next one is the double."),
-        _ => format!("Double {first} again and again. Write {n} numbers."),
+        0 => format!("Start with {first} and double it until you have {last}."),
+        1 => format!("Write numbers from {first} to {last}. Each is the double of the one before."),
+        _ => format!("Double {first} again and again. Stop at {last}."),
     };
     Exchange::new(question, listed((0..n).map(|i| first << i)))
 }
 
 fn pattern(draw: &mut Draw) -> Exchange {
     let words = draw.pick_distinct::<_, 3>(&COLORS).join(", ");
-    let (n, place) = (draw.number(4..=8), draw.pick(&PLACES));
+    let (first, n) = (draw.number(1..=40), draw.number(4..=8));
+    let last = first + n - 1;
     Exchange::new(
-        format!("Say {words} {n} times, then say {place}."),
-        format!("{}, {place}", vec![words; n as usize].join(", ")),
+        format!("Say {words} in each line and number the lines from {first} to {last}."),
+        table(first..=last, |number| format!("{number}: {words}")),
     )
 }
 
 fn alternate(draw: &mut Draw) -> Exchange {
-    let [one, other] = draw.nouns().map(|noun| noun.one);
-    let n = draw.number(20..=40);
-    let words: Vec<&str> = [one, other].into_iter().cycle().take(n as usize).collect();
+    let words = draw.nouns::<2>().map(|noun| noun.one);
+    let (first, n) = (draw.number(1..=60), draw.number(8..=16));
+    let last = first + n - 1;
+    let numbered: Vec<String> = (first..=last)
+        .zip(words.into_iter().cycle())
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect();
+    let [one, other] = words;
     Exchange::new(
-        format!("Write {one} and {other} in turn until you have {n} words."),
-        words.join(" "),
+        format!(
+            "Count from {first} to {last} and say {one} and {other} in turn behind the numbers."
+        ),
+        numbered.join(" "),
     )
 }
 
@@ -158,8 +168,8 @@ fn numbered((number, thing): (u32, &String)) -> String {
 }
 
 fn backwards(draw: &mut Draw) -> Exchange {
-    let n = draw.number(18..=22) as usize;
-    let mut words = draw.nouns::<22>().map(|noun| noun.one)[..n].to_vec();
+    let n = draw.number(20..=23) as usize;
+    let mut words = draw.nouns::<23>().map(|noun| noun.one)[..n].to_vec();
     let question = format!(
         "Write these words backwards, the last one first: {}.",
         words.join(" ")
@@ -220,4 +230,95 @@ fn calendar(draw: &mut Draw) -> Exchange {
         format!("{}, {month} {}", name(offset), date + offset)
     });
     Exchange::new(question, answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::synthetic::{Family, Problem, Split, problems};
+
+    fn of(templates: &[&str]) -> Vec<Problem> {
+        let mut drawn = problems(Family::Counting.into(), Split::Train, 21, 6_000).unwrap();
+        drawn.retain(|problem| templates.contains(&problem.template()));
+        assert!(drawn.len() > 200);
+        drawn
+    }
+
+    fn numbers(text: &str) -> Vec<i64> {
+        text.split(|c: char| !c.is_ascii_digit())
+            .filter_map(|digits| digits.parse().ok())
+            .collect()
+    }
+
+    #[test]
+    fn neighbours_of_a_count_differ_by_the_step_of_the_question() {
+        for problem in of(&["count_up", "count_to", "count_down"]) {
+            let listed = numbers(&problem.answer);
+            let steps: Vec<i64> = listed
+                .windows(2)
+                .map(|pair| (pair[1] - pair[0]).abs())
+                .collect();
+            assert!(steps.iter().all(|step| *step == steps[0]), "{problem:?}");
+            let asked = numbers(&problem.question);
+            assert!(asked.contains(&steps[0]), "{problem:?}");
+            assert!(asked.contains(&listed[0]), "{problem:?}");
+            let last = listed[listed.len() - 1];
+            assert!(asked.contains(&last), "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn every_line_of_a_table_is_right() {
+        for problem in of(&["times_table", "plus_table", "squares"]) {
+            for line in problem.answer.lines() {
+                let is_right = match numbers(line)[..] {
+                    [a, b, value] if line.contains('x') => a * b == value,
+                    [a, b, value] => a + b == value,
+                    [a, b, square, extra, value] => {
+                        a == b && a * b == square && square + extra == value
+                    }
+                    _ => false,
+                };
+                assert!(is_right, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_number_is_twice_the_one_before() {
+        for problem in of(&["doubling"]) {
+            for pair in numbers(&problem.answer).windows(2) {
+                assert_eq!(pair[1], 2 * pair[0], "{problem:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_list_written_backwards_twice_is_the_list() {
+        for problem in of(&["backwards"]) {
+            let mut words: Vec<&str> = problem.answer.split(' ').collect();
+            words.reverse();
+            let list = format!(": {}.", words.join(" "));
+            assert!(problem.question.ends_with(&list), "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn dates_and_days_go_on_by_one() {
+        for problem in of(&["calendar"]) {
+            let dates = numbers(&problem.answer);
+            assert!(dates.windows(2).all(|pair| pair[1] == pair[0] + 1));
+            assert!(dates.iter().all(|date| (1..=28).contains(date)));
+            let days: Vec<usize> = problem
+                .answer
+                .lines()
+                .map(|line| {
+                    super::DAYS
+                        .iter()
+                        .position(|day| line.starts_with(day))
+                        .unwrap()
+                })
+                .collect();
+            assert!(days.windows(2).all(|pair| pair[1] == (pair[0] + 1) % 7));
+        }
+    }
 }

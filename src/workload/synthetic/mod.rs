@@ -34,3 +34,6 @@ mod words;
 pub use family::{Families, Family};
 pub use problem::Problem;
 pub use stream::{ProblemStream, Split, problems};
+
+#[cfg(test)]
+mod family_tests;

@@ -201,11 +201,23 @@ pub fn problems(
 /// FNV's low bits alone depend only on the low bits of the text's bytes.
 ///
 /// Written here because the standard hasher may change between Rust versions.
-fn hash(text: &str) -> u64 {
+pub(super) fn hash(text: &str) -> u64 {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     (hash >> 32) ^ (hash & 0xffff_ffff)
+}
+
+/// The names of a family's templates, in the order of its tables.
+#[cfg(test)]
+pub(super) fn template_names(family: Family, split: Split) -> Vec<&'static str> {
+    sources(family, split)
+        .into_iter()
+        .map(|source| match source {
+            ProblemSource::WordProblem(template) => template.name,
+            ProblemSource::Task(_, task) => task.name,
+        })
+        .collect()
 }
 
 #[cfg(test)]

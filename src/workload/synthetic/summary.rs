@@ -177,3 +177,51 @@ fn tree_planting(draw: &mut Draw) -> Exchange {
         },
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::workload::synthetic::{Family, Split, problems};
+
+    /// The value of `field: …`.
+    fn field<'a>(answer: &'a str, name: &str) -> &'a str {
+        let prefix = format!("{name}: ");
+        let mut lines = answer.lines();
+        lines.find_map(|line| line.strip_prefix(&prefix)).unwrap()
+    }
+
+    #[test]
+    fn the_extract_says_what_the_report_says_in_its_order() {
+        for problem in problems(Family::Summary.into(), Split::Train, 51, 4_000).unwrap() {
+            let (question, answer) = (&problem.question, &problem.answer);
+            assert!((6..=9).contains(&question.lines().count()), "{question}");
+            assert!(
+                question.contains(field(answer, "When")),
+                "{question}\n{answer}"
+            );
+            let place = format!(" at the {}.", field(answer, "Where"));
+            assert!(question.contains(&place), "{question}\n{answer}");
+            let event = format!(" a {} at", field(answer, "What"));
+            assert!(question.contains(&event), "{question}\n{answer}");
+
+            let people = field(answer, "Who").replace(" and ", ", ");
+            let (amounts, unit) = field(answer, "How much").rsplit_once(' ').unwrap();
+            let amounts = amounts.replace(" and ", ", ");
+            let told: Vec<(&str, &str)> = question
+                .lines()
+                .filter_map(|line| {
+                    let line = line.strip_suffix(&format!(" {unit}."))?;
+                    let (name, _) = line.split_once(' ')?;
+                    let (_, amount) = line.rsplit_once(' ')?;
+                    Some((name, amount))
+                })
+                .collect();
+            let expected: Vec<(&str, &str)> = people.split(", ").zip(amounts.split(", ")).collect();
+            assert_eq!(told, expected, "{question}");
+
+            let amount = |of: &(&str, &str)| -> u32 { of.1.parse().unwrap() };
+            let largest = told.iter().max_by_key(|of| amount(of)).unwrap();
+            let most = format!("{} with {} {unit}", largest.0, largest.1);
+            assert_eq!(field(answer, "Most"), most);
+        }
+    }
+}

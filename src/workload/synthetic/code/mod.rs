@@ -20,3 +20,6 @@ pub(super) const TASKS: &[&[Task]] = &[
     text::TASKS,
     recursion::TASKS,
 ];
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,7 @@ impl Kind {
     }
 }
 
-/// The facts that are needed, two that could be mistaken for them, and one or two of further kinds,
+/// The facts that are needed, two that could be mistaken for them, and two or three of further kinds,
 /// in a random order; then the question.
 pub(super) fn exchange(
     draw: &mut Draw,
@@ -101,7 +101,7 @@ pub(super) fn exchange(
         .into_iter()
         .filter(|kind| needed.iter().all(|(other, _)| other != kind))
         .collect();
-    let n_further = draw.number(1..=2) as usize;
+    let n_further = draw.number(2..=3) as usize;
     for kind in draw.pick_some(&kinds, n_further) {
         chosen.push((kind, draw.number(0..=3) as usize));
     }

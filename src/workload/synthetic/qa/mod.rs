@@ -9,3 +9,6 @@ mod recall;
 use super::task::Task;
 
 pub(super) const TASKS: &[&[Task]] = &[recall::TASKS, compare::TASKS];
+
+#[cfg(test)]
+mod tests;

@@ -65,3 +65,50 @@ fn beginning(draw: &mut Draw) -> Exchange {
         "[start] [turn] [talk] [event] [end]",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use crate::workload::synthetic::{Family, Problem, Split, problems};
+
+    fn drawn() -> Vec<Problem> {
+        problems(Family::Story.into(), Split::Train, 61, 6_000).unwrap()
+    }
+
+    #[test]
+    fn every_symbol_is_expanded_and_every_sentence_ends() {
+        for problem in drawn() {
+            for text in [&problem.question, &problem.answer] {
+                assert!(!text.contains(['[', ']']), "{text}");
+                assert!(text.ends_with(['.', '?']), "{text}");
+            }
+            let is_capital = |c: char| c.is_ascii_uppercase() || c == '"';
+            assert!(problem.answer.starts_with(is_capital), "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn the_first_sentence_of_a_story_has_an_entropy_of_at_least_five_nats() {
+        let drawn = drawn();
+        let mut counts: HashMap<String, f64> = HashMap::new();
+        for problem in &drawn {
+            // The names that the question fixes are no choice.
+            let first = problem.answer.split_inclusive(". ").next().unwrap();
+            let free: Vec<&str> = first
+                .split(' ')
+                .filter(|word| !problem.question.contains(word.trim_matches(['.', ','])))
+                .collect();
+            *counts.entry(free.join(" ")).or_default() += 1.0;
+        }
+        let n = drawn.len() as f64;
+        let entropy: f64 = counts.values().map(|c| -(c / n) * (c / n).ln()).sum();
+        assert!(entropy > 5.0, "{entropy}");
+    }
+
+    #[test]
+    fn no_two_of_six_thousand_stories_are_the_same() {
+        let stories: HashSet<String> = drawn().into_iter().map(|problem| problem.answer).collect();
+        assert!(stories.len() >= 5_990, "{}", stories.len());
+    }
+}

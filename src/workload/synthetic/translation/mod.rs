@@ -12,3 +12,6 @@ mod tasks;
 use super::task::Task;
 
 pub(super) const TASKS: &[&[Task]] = &[tasks::TASKS];
+
+#[cfg(test)]
+mod tests;
