@@ -9,7 +9,7 @@ use super::super::item::{Item, ScoreRule};
 use super::super::lines::read_lines;
 use super::Ids;
 
-/// Texts that end a completion: what follows the function at the margin (Chen et al., 2021, §3.1).
+/// Texts that end a completion: what follows the function at the margin (Chen et al., 2021, §3.2).
 pub const STOP_TEXTS: [&str; 5] = ["\nclass", "\ndef", "\n#", "\nif", "\nprint"];
 
 /// The tests of one task.
