@@ -55,6 +55,17 @@ pub struct SweepArgs {
     /// Stop at the first generation that fails, with exit code 1; what is done is kept
     #[arg(long)]
     pub fail_fast: bool,
+    /// Run generated programs to score them, where the workload has unit tests; no sandbox
+    #[arg(long)]
+    pub allow_code_execution: bool,
+    /// Interpreter that generated programs run in
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "python3",
+        requires = "allow_code_execution"
+    )]
+    pub python: String,
 }
 
 #[derive(Debug, Args)]
@@ -187,7 +198,8 @@ pub struct TrainArgs {
 
 #[derive(Debug, Args)]
 pub struct DataArgs {
-    /// synthetic:gsm8k or synthetic:gsm8k-new-templates
+    /// synthetic:FAMILY (gsm8k, code, counting, qa, translation, summary, story),
+    /// synthetic:mix or synthetic:gsm8k-new-templates
     pub source: String,
     /// Number of problems
     #[arg(short, default_value_t = 10)]

@@ -224,7 +224,7 @@ const BROKEN_SWEEPS: &[(&[&str], &str)] = &[
             DECODERS,
             "workload: {source: 'synthetic:gsm9k', limit: 1}",
         ],
-        "workload.source: unknown workload source 'synthetic:gsm9k', expected 'synthetic:gsm8k', 'synthetic:gsm8k-new-templates' or 'gsm8k:PATH'",
+        "workload.source: unknown workload source 'synthetic:gsm9k', expected 'synthetic:gsm8k', 'synthetic:gsm8k-new-templates', 'synthetic:code', 'synthetic:counting', 'synthetic:qa', 'synthetic:translation', 'synthetic:summary', 'synthetic:story', 'synthetic:mix', 'gsm8k:PATH', 'humaneval:PATH', 'mt-bench:PATH', 'spec-bench:PATH', 'qa:PATH', 'summaries:PATH', 'pairs:PATH' or 'plain:PATH'",
     ),
     (
         &[MODELS, DECODERS, "workload: {source: 'synthetic:gsm8k'}"],

@@ -6,7 +6,7 @@ use wedlm_bench::engine::step::{Finish, Generation};
 use wedlm_bench::model::device::{DeviceSpec, Dtype};
 use wedlm_bench::model::lm::{LanguageModel, TokenId};
 use wedlm_bench::model::loaded::{LoadedModel, Placement};
-use wedlm_bench::workload::{Item, Split, exact_match, synthetic_items};
+use wedlm_bench::workload::{Family, Item, Split, exact_match, synthetic_items};
 
 fn open(name: &str) -> LoadedModel {
     let placement = Placement {
@@ -15,6 +15,10 @@ fn open(name: &str) -> LoadedModel {
         context_len: 512,
     };
     LoadedModel::open(&format!("embedded:{name}"), placement).unwrap()
+}
+
+fn word_problems(seed: u64, n: usize) -> Vec<Item> {
+    synthetic_items(Family::Gsm8k.into(), Split::HeldOutSeed, seed, n).unwrap()
 }
 
 struct Trio {
@@ -77,7 +81,7 @@ fn greedy_speculative_text_equals_autoregressive_text_on_100_prompts() {
         r#"{"kind": "speculative", "stop": {"kind": "relative", "theta_rel": 2.0}, "order": "after"}"#,
         r#"{"kind": "speculative", "stop": {"kind": "adaedl"}, "max_draft_len": 10}"#,
     ];
-    for (index, item) in synthetic_items(Split::HeldOutSeed, 5, 100)
+    for (index, item) in word_problems(5, 100)
         .iter()
         .enumerate()
     {
@@ -141,7 +145,7 @@ fn sampled_speculative_text_has_the_verifiers_distribution() {
 #[test]
 fn the_embedded_pair_solves_held_out_problems_with_most_drafts_accepted() {
     let mut trio = Trio::open();
-    let items = synthetic_items(Split::HeldOutSeed, 99, 60);
+    let items = word_problems(99, 60);
     let fixed = r#"{"kind": "speculative", "stop": {"kind": "fixed"}, "max_draft_len": 4}"#;
     let (mut right, mut drafted, mut accepted) = (0, 0, 0);
     for item in &items {
@@ -161,7 +165,7 @@ fn the_embedded_pair_solves_held_out_problems_with_most_drafts_accepted() {
 #[test]
 fn the_embedded_window_model_solves_most_problems_filling_several_masks_per_forward() {
     let mut trio = Trio::open();
-    let items = synthetic_items(Split::HeldOutSeed, 99, 40);
+    let items = word_problems(99, 40);
     let window = r#"{"kind": "window", "window_size": 16, "select": {"kind": "entropy", "entropy_threshold": 0.4, "pos_penalty": 0.02}}"#;
     let (mut right, mut ended, mut committed, mut forwards) = (0, 0, 0, 0);
     for item in &items {

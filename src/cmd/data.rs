@@ -4,25 +4,27 @@ use std::io::{BufWriter, Write};
 
 use crate::cli::{DataArgs, SplitArg};
 use crate::cmd::Failure;
-use crate::workload::{ProblemStream, Source, Split};
+use crate::workload::{Family, ProblemStream, Source, Split};
 
 pub fn run(args: &DataArgs) -> Result<(), Failure> {
     let source: Source = args
         .source
         .parse()
         .map_err(|error| Failure::Usage(format!("{error}")))?;
-    let split = match (source, args.split) {
-        (Source::SyntheticGsm8k {}, SplitArg::Train) => Split::Train,
-        (Source::SyntheticGsm8k {}, SplitArg::HeldOut) => Split::HeldOutSeed,
-        (Source::SyntheticGsm8kNewTemplates {}, _) => Split::HeldOutTemplate,
-        (Source::Gsm8k { .. }, _) => {
+    let (what, split) = match (source, args.split) {
+        (Source::Synthetic { what }, SplitArg::Train) => (what, Split::Train),
+        (Source::Synthetic { what }, SplitArg::HeldOut) => (what, Split::HeldOutSeed),
+        (Source::SyntheticGsm8kNewTemplates {}, _) => {
+            (Family::Gsm8k.into(), Split::HeldOutTemplate)
+        }
+        (Source::Gsm8k { .. } | Source::Public { .. }, _) => {
             return Err(Failure::Usage(
-                "data writes synthetic workloads; a gsm8k file is one already".into(),
+                "data writes synthetic workloads; this source is a file already".into(),
             ));
         }
     };
     let mut out = BufWriter::new(std::io::stdout().lock());
-    for problem in ProblemStream::new(split, args.seed).take(args.n) {
+    for problem in ProblemStream::new(what, split, args.seed)?.take(args.n) {
         let line =
             serde_json::to_string(&problem).map_err(|error| Failure::Other(error.to_string()))?;
         match writeln!(out, "{line}") {

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cmd::Failure;
 use crate::cmd::interrupt::on_interrupt;
+use crate::cmd::judge::Judge;
 use crate::cmd::measure::{Prompt, Settings, measure, measure_batch};
 use crate::cmd::models::LoadedModels;
 use crate::config::SweepSpec;
@@ -46,12 +47,13 @@ pub enum End {
 /// rung follows from what the journal holds of the rungs before, so that a resumed run decides the same.
 ///
 /// # Errors
-/// When the journal cannot be written.
+/// When the journal cannot be written, or a program of a generation cannot be run.
 pub fn measure_all(
     job: &Job<'_>,
     models: &mut LoadedModels,
     journal: &mut Journal,
     entries: &mut Vec<Entry>,
+    judge: &mut Judge,
 ) -> Result<End, Failure> {
     let Job {
         trials, prompts, ..
@@ -110,6 +112,8 @@ pub fn measure_all(
                             continue;
                         }
                         entry.generation.shard = job.shard;
+                        let item = &prompts[entry.generation.prompt].item;
+                        judge.complete(item, &mut entry.generation)?;
                         journal.append(&entry)?;
                         failed = failed.or_else(|| failure(trial, &entry));
                         entries.push(entry);

@@ -7,6 +7,7 @@ pub mod devices;
 pub mod failure;
 pub mod generate;
 pub mod interrupt;
+pub mod judge;
 pub mod measure;
 pub mod measure_all;
 pub mod merge;

@@ -36,6 +36,7 @@ pub struct PromptFacts {
     pub category: String,
     pub text_hash: String,
     pub is_correct: Option<bool>,
+    pub score: Option<f64>,
     /// Prefill of the verifier alone, and of both models.
     pub verifier_prefill_ns: u64,
     pub pair_prefill_ns: u64,
@@ -152,6 +153,7 @@ impl<'r> Predictor<'r> {
                     token_instances: counts.token_instances,
                     finished_by: finish_name(prompt.finished_by).to_string(),
                     is_correct: facts.is_correct,
+                    score: facts.score,
                     text_hash: facts.text_hash.clone(),
                     ..GenerationRecord::default()
                 }
@@ -207,6 +209,7 @@ pub fn prompt_facts(
                     .unwrap_or_default(),
                 text_hash: text.map(|row| row.text_hash.clone()).unwrap_or_default(),
                 is_correct: text.and_then(|row| row.is_correct),
+                score: text.and_then(|row| row.score),
                 verifier_prefill_ns: verifier,
                 pair_prefill_ns: pair.max(verifier),
             }

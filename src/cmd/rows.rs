@@ -11,7 +11,6 @@ use crate::engine::step::{DraftStop, Finish, Generation, Outcome, Round, Slot};
 use crate::model::lm::TokenId;
 use crate::record::journal::Entry;
 use crate::record::schema::{PositionRecord, RoundRecord};
-use crate::workload::exact_match;
 
 pub(super) fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
@@ -61,11 +60,8 @@ pub(super) fn fill(
     row.finished_by = finish_name(generation.finished_by).to_string();
     row.text = models.tokenizer().decode(&generation.ids);
     row.text_hash = hash(&generation.ids);
-    row.is_correct = prompt
-        .item
-        .answer
-        .as_ref()
-        .map(|answer| exact_match(&row.text, answer));
+    row.is_correct = prompt.item.is_correct(&row.text);
+    row.score = prompt.item.score(&row.text);
 }
 
 fn hash(ids: &[TokenId]) -> String {

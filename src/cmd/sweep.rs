@@ -11,6 +11,7 @@ use crate::analysis::summary::{Summariser, summarise};
 use crate::cli::{PlanArgs, SweepArgs};
 use crate::cmd::Failure;
 use crate::cmd::calibrate::forward_times;
+use crate::cmd::judge::Judge;
 use crate::cmd::measure::{Prompt, measure};
 use crate::cmd::measure_all::{End, Job, drift, measure_all, settings};
 use crate::cmd::models::{LoadedModels, ModelNames};
@@ -63,6 +64,8 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     // A shard opens what the whole sweep does: the end-of-text tokens of all models end an answer.
     let names = model_names(&sweep, &whole);
     let (mut models, prompts) = open(&sweep, &names, &whole)?;
+    let python = args.allow_code_execution.then_some(args.python.as_str());
+    let mut judge = Judge::open(python, prompts.iter().map(|prompt| &prompt.item))?;
     let yaml = sweep.to_yaml()?;
     let mut manifest = manifest(
         &sweep,
@@ -104,7 +107,7 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
         shard: args.shard,
         fail_fast: args.fail_fast,
     };
-    let end = measure_all(&job, &mut models, &mut journal, &mut entries)?;
+    let end = measure_all(&job, &mut models, &mut journal, &mut entries, &mut judge)?;
 
     entries.sort_by_key(|entry| {
         let place = plan

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::model::device::DeviceSpec;
+use crate::workload::{Families, Source};
 
 /// One training run: data, shape, objective, schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,9 +62,31 @@ pub enum InitSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSpec {
-    /// `synthetic:gsm8k`; its training split.
+    /// `synthetic:FAMILY` or `synthetic:mix`; their training split.
     pub source: String,
     pub seed: u64,
+}
+
+impl DataSpec {
+    /// What [`source`](Self::source) names.
+    ///
+    /// # Errors
+    /// A file, templates that are held out from training, and an unknown source.
+    pub fn families(&self) -> Result<Families, String> {
+        match self.source.parse() {
+            Ok(Source::Synthetic { what }) => Ok(what),
+            Ok(
+                Source::SyntheticGsm8kNewTemplates {}
+                | Source::Gsm8k { .. }
+                | Source::Public { .. },
+            ) => Err(format!(
+                "data.source '{}' is not for training, expected 'synthetic:FAMILY' or \
+                 'synthetic:mix'",
+                self.source
+            )),
+            Err(error) => Err(format!("data.source: {error}")),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -188,12 +211,7 @@ impl TrainSpec {
                 "schedule.n_warmup_steps must be below n_steps".into(),
             ));
         }
-        if spec.data.source != "synthetic:gsm8k" {
-            return Err(refuse(format!(
-                "data.source '{}' is not supported; supported: synthetic:gsm8k",
-                spec.data.source
-            )));
-        }
+        spec.data.families().map_err(refuse)?;
         Ok(spec)
     }
 }

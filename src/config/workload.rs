@@ -34,8 +34,8 @@ impl WorkloadSpec {
     /// An endless source without a limit, and counts of zero.
     pub fn check(&self) -> Result<(), Fault> {
         let is_endless = match self.source {
-            Source::SyntheticGsm8k {} | Source::SyntheticGsm8kNewTemplates {} => true,
-            Source::Gsm8k { .. } => false,
+            Source::Synthetic { .. } | Source::SyntheticGsm8kNewTemplates {} => true,
+            Source::Gsm8k { .. } | Source::Public { .. } => false,
         };
         if is_endless && self.limit.is_none() {
             let reason = format!("missing field 'limit': {} has no end", self.source);

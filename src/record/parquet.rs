@@ -130,7 +130,7 @@ pub fn generations_file(path: &Path) -> Result<TableFile<GenerationRecord>, Writ
         drafter_token_instances: u64::clone, token_instances: u64::clone,
         forced_mask_commits: u64::clone, agreed: Option::clone, verifier_agreed: Option::clone,
         finished_by: text,
-        is_correct: Option::clone, text_hash: text, text: text, error: Option::clone,
+        is_correct: Option::clone, score: Option::clone, text_hash: text, text: text, error: Option::clone,
         )
     })
 }

@@ -68,6 +68,9 @@ pub struct GenerationRecord {
     pub finished_by: String,
     /// Whether the answer scores as right; none when the workload has no answer or it failed.
     pub is_correct: Option<bool>,
+    /// How good the answer is, 0 to 1, by the rule of its item; none when there is no rule or it failed.
+    #[serde(default)]
+    pub score: Option<f64>,
     /// First 16 hexadecimal digits of the SHA-256 of the token ids.
     pub text_hash: String,
     pub text: String,

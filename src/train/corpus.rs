@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::model::lm::TokenId;
 use crate::model::tokenizer::Tokenizer;
-use crate::workload::{ProblemStream, Split, prompt_of};
+use crate::workload::{ProblemStream, prompt_of};
 
 /// A prompt and its answer as token ids, end token not included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +29,15 @@ pub struct Corpus<'a> {
 const POOL_BATCHES: usize = 32;
 
 impl<'a> Corpus<'a> {
-    pub fn new(tokenizer: &'a Tokenizer, seed: u64, batch_len: usize) -> Self {
+    pub fn new(
+        tokenizer: &'a Tokenizer,
+        problems: ProblemStream,
+        seed: u64,
+        batch_len: usize,
+    ) -> Self {
         Self {
             tokenizer,
-            problems: ProblemStream::new(Split::Train, seed),
+            problems,
             rng: ChaCha8Rng::seed_from_u64(seed),
             batch_len,
             ready: Vec::new(),

@@ -14,6 +14,16 @@ use crate::train::tokenizer::{COMMON_WORDS, END_TOKEN, MASK_TOKEN};
 use crate::train::trainer::TrainError;
 use crate::workload::{ProblemStream, Split, training_document};
 
+/// The training split of the data.
+///
+/// # Errors
+/// When the data's source is none to train on.
+pub fn open_problems(spec: &TrainSpec) -> Result<ProblemStream, TrainError> {
+    let families = spec.data.families().map_err(TrainError::Text)?;
+    ProblemStream::new(families, Split::Train, spec.data.seed)
+        .map_err(|error| TrainError::Text(error.to_string()))
+}
+
 /// The tokenizer and its `tokenizer.json`.
 ///
 /// # Errors
@@ -28,7 +38,7 @@ pub fn open_tokenizer(spec: &TrainSpec) -> Result<(Tokenizer, Vec<u8>), TrainErr
             vocab_len,
             n_documents,
         } => {
-            let mut texts: Vec<String> = ProblemStream::new(Split::Train, spec.data.seed)
+            let mut texts: Vec<String> = open_problems(spec)?
                 .take(*n_documents)
                 .map(|problem| training_document(&problem.question, &problem.answer))
                 .collect();

@@ -22,7 +22,7 @@ use crate::model::transformer::Transformer;
 use crate::train::corpus::Corpus;
 use crate::train::gradient::{clip, gradients};
 use crate::train::objective::{self, Batch, SpecialIds};
-use crate::train::setup::{open_model, open_tokenizer, special_ids};
+use crate::train::setup::{open_model, open_problems, open_tokenizer, special_ids};
 use crate::train::tokenizer::{END_TOKEN, MASK_TOKEN};
 
 /// Why a training run ended early.
@@ -103,7 +103,13 @@ pub fn train(
 ) -> Result<TrainSummary, TrainError> {
     let mut run = Run::open(spec)?;
     let tokenizer = run.tokenizer.clone();
-    let mut corpus = Corpus::new(&tokenizer, spec.data.seed, spec.schedule.batch_len);
+    let problems = open_problems(spec)?;
+    let mut corpus = Corpus::new(
+        &tokenizer,
+        problems,
+        spec.data.seed,
+        spec.schedule.batch_len,
+    );
     corpus.skip(run.state.step).map_err(TrainError::Text)?;
     let mut since_report = Meter::default();
     while run.state.step < spec.schedule.n_steps {

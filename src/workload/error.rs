@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::public::PublicSource;
+use super::synthetic::Family;
+
 /// A workload that cannot be used. Lines count from 1.
 #[derive(Debug, Error)]
 pub enum WorkloadError {
     #[error(
-        "cannot read the workload file {}: {source}; check the path after 'gsm8k:'",
+        "cannot read the workload file {}: {source}; check the path after the source's ':'",
         path.display()
     )]
     Unreadable {
@@ -17,23 +20,57 @@ pub enum WorkloadError {
     },
 
     #[error(
-        "{}: line {line} is not JSON ({reason}); write one object with 'question' and 'answer' per line",
+        "{}: line {line} is not JSON ({reason}); write one object with {form} per line",
         path.display()
     )]
     NotJson {
         path: PathBuf,
         line: usize,
         reason: String,
+        form: &'static str,
     },
 
     #[error(
-        "{}: line {line} has no text field '{field}'; each line needs 'question' and 'answer'",
+        "{}: line {line} has no text field '{field}'; each line needs {form}",
         path.display()
     )]
     MissingField {
         path: PathBuf,
         line: usize,
         field: &'static str,
+        form: &'static str,
+    },
+
+    #[error(
+        "{}: line {line}: the field '{field}' is {given}, expected {allowed}",
+        path.display()
+    )]
+    WrongField {
+        path: PathBuf,
+        line: usize,
+        field: &'static str,
+        given: String,
+        allowed: String,
+    },
+
+    #[error("{}: line {line}: the id '{id}' stands on an earlier line too; ids are unique", path.display())]
+    RepeatedId {
+        path: PathBuf,
+        line: usize,
+        id: String,
+    },
+
+    #[error("{}: compressed files are not read; unpack it first (gunzip)", path.display())]
+    Compressed { path: PathBuf },
+
+    #[error(
+        "{}: no paragraph has more than the {n_prompt_words} words of a prompt; \
+         ask for fewer, as in 'plain:8:PATH'",
+        path.display()
+    )]
+    NothingToContinue {
+        path: PathBuf,
+        n_prompt_words: usize,
     },
 
     #[error(
@@ -45,9 +82,36 @@ pub enum WorkloadError {
     #[error("{}: the file holds no problems; put one JSON object on each line", path.display())]
     Empty { path: PathBuf },
 
-    #[error(
-        "unknown workload source '{given}', expected 'synthetic:gsm8k', \
-         'synthetic:gsm8k-new-templates' or 'gsm8k:PATH'"
-    )]
+    #[error("unknown workload source '{given}', expected {}", expected_sources())]
     UnknownSource { given: String },
+
+    #[error("unknown family '{given}', expected {}", either(&names("")))]
+    UnknownFamily { given: String },
+
+    #[error("{families} has no held-out templates; only gsm8k holds templates back from training")]
+    NoNewTemplates { families: String },
+}
+
+fn names(prefix: &str) -> Vec<String> {
+    Family::ALL
+        .iter()
+        .map(|family| format!("'{prefix}{family}'"))
+        .collect()
+}
+
+fn expected_sources() -> String {
+    let mut sources = names("synthetic:");
+    sources.insert(1, "'synthetic:gsm8k-new-templates'".to_owned());
+    sources.extend(["'synthetic:mix'", "'gsm8k:PATH'"].map(str::to_owned));
+    sources.extend(PublicSource::FORMS.map(|form| format!("'{form}'")));
+    either(&sources)
+}
+
+/// The words as an enumeration that ends in "or".
+fn either(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => word.clone(),
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+    }
 }

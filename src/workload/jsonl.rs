@@ -1,13 +1,10 @@
 //! The loader for files in GSM8K's own format: one `{"question": …, "answer": …}` per line.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
-use serde_json::Value;
-
 use super::error::WorkloadError;
-use super::item::{Item, prompt_of};
+use super::item::{Item, ScoreRule, prompt_of};
+use super::lines::{Line, read_lines};
 use super::scoring::final_answer;
 
 /// The first `limit` problems of a GSM8K file, in file order.
@@ -20,64 +17,23 @@ use super::scoring::final_answer;
 /// The file cannot be read or holds no problem; a line is not JSON, lacks a field, or its answer
 /// has no number after `####`.
 pub fn load_gsm8k(path: &Path, limit: usize) -> Result<Vec<Item>, WorkloadError> {
-    let unreadable = |source| WorkloadError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let reader = BufReader::new(File::open(path).map_err(unreadable)?);
-    let mut items = Vec::new();
-    let mut is_empty = true;
-    for (index, text) in reader.lines().enumerate() {
-        let text = text.map_err(unreadable)?;
-        if text.trim().is_empty() {
-            continue;
-        }
-        is_empty = false;
-        if items.len() == limit {
-            break;
-        }
-        items.push(item_of(path, index + 1, &text)?);
-    }
-    if is_empty {
-        return Err(WorkloadError::Empty {
-            path: path.to_owned(),
-        });
-    }
-    Ok(items)
+    read_lines(path, limit, "'question' and 'answer'", item_of)
 }
 
-fn item_of(path: &Path, line: usize, text: &str) -> Result<Item, WorkloadError> {
-    let not_json = |reason: String| WorkloadError::NotJson {
-        path: path.to_owned(),
-        line,
-        reason,
-    };
-    let object: Value = serde_json::from_str(text).map_err(|error| not_json(error.to_string()))?;
-    if !object.is_object() {
-        return Err(not_json("not an object".to_owned()));
-    }
-    let field = |name: &'static str| {
-        object
-            .get(name)
-            .and_then(Value::as_str)
-            .ok_or_else(|| WorkloadError::MissingField {
-                path: path.to_owned(),
-                line,
-                field: name,
-            })
-    };
-    let question = field("question")?;
-    let reference = field("answer")?;
+fn item_of(line: &Line) -> Result<Item, WorkloadError> {
+    let question = line.text("question")?;
+    let reference = line.text("answer")?;
     let answer = final_answer(reference).ok_or_else(|| WorkloadError::NoFinalAnswer {
-        path: path.to_owned(),
-        line,
+        path: line.path().to_owned(),
+        line: line.number,
     })?;
     Ok(Item {
-        id: format!("gsm8k-{line:05}"),
+        id: format!("gsm8k-{:05}", line.number),
         category: "gsm8k".to_owned(),
         prompt: prompt_of(question),
         reference: reference.to_owned(),
         answer: Some(answer),
+        score: ScoreRule::FinalAnswer {},
     })
 }
 

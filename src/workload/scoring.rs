@@ -1,4 +1,4 @@
-//! The final answer of a text in GSM8K's form, and whether it is the right one.
+//! The final answer of a text in GSM8K's form, and whether a text is the right one.
 
 /// The number after the first `####` of a text, normalised, or `None` where there is none.
 ///
@@ -11,12 +11,29 @@ pub fn final_answer(text: &str) -> Option<String> {
     normalised(after.lines().next()?)
 }
 
-/// Whether the generated text ends in the expected number (`answer`: that number alone).
+/// The words after the first `####` of a text, on the marker's line and without the space around
+/// them, or `None` where there are none.
+pub fn final_words(text: &str) -> Option<String> {
+    let (_, after) = text.split_once("####")?;
+    let words = after.lines().next()?.trim();
+    (!words.is_empty()).then(|| words.to_owned())
+}
+
+/// Whether the generated text ends in the expected answer (`answer`: it alone).
+///
+/// An answer that is a number is compared as one, by [`final_answer`]; any other word by word, by
+/// [`final_words`].
 pub fn exact_match(generated: &str, answer: &str) -> bool {
-    match (final_answer(generated), normalised(answer)) {
-        (Some(found), Some(expected)) => found == expected,
-        _ => false,
+    match normalised(answer) {
+        Some(expected) => final_answer(generated) == Some(expected),
+        None => final_words(generated).is_some_and(|found| found == answer.trim()),
     }
+}
+
+/// Whether two texts are equal but for white space around them and at the ends of their lines.
+pub fn same_text(generated: &str, reference: &str) -> bool {
+    let lines = |text| str::lines(str::trim(text)).map(str::trim_end);
+    lines(generated).eq(lines(reference))
 }
 
 /// The number that a line begins with, in one spelling per value.
@@ -110,11 +127,22 @@ mod tests {
     }
 
     #[test]
+    fn words_are_compared_as_they_stand() {
+        assert!(exact_match("He has it.\n#### Tom", "Tom"));
+        assert!(exact_match("####  the village \nmore", "the village"));
+        assert!(!exact_match("#### Tom and Mia", "Tom"));
+        assert!(!exact_match("#### tom", "Tom"));
+        assert!(!exact_match("#### Mia\n#### Tom", "Tom"));
+        assert!(!exact_match("Tom", "Tom"));
+        assert_eq!(final_words("####\nTom"), None);
+    }
+
+    #[test]
     fn both_sides_are_normalised() {
         assert!(exact_match("so\n#### 1,000.00", "1000"));
         assert!(exact_match("#### 1000", "$1,000"));
         assert!(!exact_match("#### 100", "1000"));
         assert!(!exact_match("1000", "1000"));
-        assert!(!exact_match("#### x", "x"));
+        assert!(!exact_match("#### ", ""));
     }
 }

@@ -62,6 +62,31 @@ impl<'a> Draw<'a> {
         self.distinct(N_NOUNS).map(noun)
     }
 
+    pub(super) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.number(0..=choices.len() as u32 - 1) as usize]
+    }
+
+    /// Different entries of a list that holds at least `N`.
+    pub(super) fn pick_distinct<T: Copy, const N: usize>(&mut self, choices: &[T]) -> [T; N] {
+        self.distinct(choices.len() as u32)
+            .map(|index| choices[index as usize])
+    }
+
+    /// `n` different entries of a list that holds at least as many.
+    pub(super) fn pick_some<T: Copy>(&mut self, choices: &[T], n: usize) -> Vec<T> {
+        let mut drawn = self.shuffled(choices.to_vec());
+        drawn.truncate(n);
+        drawn
+    }
+
+    /// The items in an order that is equally likely to be any.
+    pub(super) fn shuffled<T>(&mut self, mut items: Vec<T>) -> Vec<T> {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.number(0..=last as u32) as usize);
+        }
+        items
+    }
+
     fn distinct<const N: usize>(&mut self, below: u32) -> [u32; N] {
         let mut chosen = [below; N];
         for position in 0..N {

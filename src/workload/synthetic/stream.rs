@@ -6,22 +6,28 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use super::family::{Families, Family};
 use super::problem::Problem;
+use super::task::Task;
 use super::template::{Template, templates};
+use super::{code, counting, qa, story, summary, translation};
+use crate::workload::error::WorkloadError;
 
 /// One question in this many belongs to [`Split::HeldOutSeed`].
 const HELD_OUT_SHARE: u64 = 16;
+const N_SPLITS: u64 = 3;
 
 /// Which problems may be drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {
-    /// The 40 training templates, without the questions of `HeldOutSeed`.
+    /// The training templates, without the questions of `HeldOutSeed`.
     Train,
     /// The training templates with the one question in sixteen that training never draws,
     /// whatever the seeds: a hash of the question's text decides.
     HeldOutSeed,
-    /// Four templates, one per number of steps, that training never draws from.
+    /// Four templates of word problems, one per number of steps, that training never draws from;
+    /// the other families have none.
     HeldOutTemplate,
 }
 
@@ -42,8 +48,7 @@ impl Split {
         }
     }
 
-    /// The ChaCha stream: splits of equal seed share no random numbers.
-    fn stream(self) -> u64 {
+    fn index(self) -> u64 {
         match self {
             Self::Train => 0,
             Self::HeldOutSeed => 1,
@@ -62,28 +67,37 @@ impl fmt::Display for Split {
     }
 }
 
-/// An infinite iterator over the problems of a split; each template is equally likely.
+/// An infinite iterator over the problems of a split; each template of a family is equally likely.
 ///
-/// The same split and seed give the same problems on every platform. The problems change when a
-/// template, the vocabulary or the order of the template table changes.
+/// The same families, split and seed give the same problems on every platform. The problems change
+/// when a template, the vocabulary or the order of a table of templates changes. A mix draws each
+/// family's own problems: every seventh of them is the family's next one.
 #[derive(Clone, Debug)]
 pub struct ProblemStream {
-    split: Split,
-    templates: Vec<&'static Template>,
-    rng: ChaCha8Rng,
+    /// One per family, in turn.
+    streams: Vec<FamilyStream>,
+    next: usize,
 }
 
 impl ProblemStream {
-    pub fn new(split: Split, seed: u64) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        rng.set_stream(split.stream());
-        Self {
-            split,
-            templates: templates()
-                .filter(|template| split.admits_template(template))
-                .collect(),
-            rng,
+    /// # Errors
+    ///
+    /// [`Split::HeldOutTemplate`] of anything but word problems: no other family holds templates
+    /// back.
+    pub fn new(families: Families, split: Split, seed: u64) -> Result<Self, WorkloadError> {
+        if split == Split::HeldOutTemplate && families != Families::Only(Family::Gsm8k) {
+            return Err(WorkloadError::NoNewTemplates {
+                families: families.to_string(),
+            });
         }
+        Ok(Self {
+            streams: families
+                .in_turn()
+                .iter()
+                .map(|&family| FamilyStream::new(family, split, seed))
+                .collect(),
+            next: 0,
+        })
     }
 }
 
@@ -91,33 +105,119 @@ impl Iterator for ProblemStream {
     type Item = Problem;
 
     fn next(&mut self) -> Option<Problem> {
+        let problem = self.streams[self.next].draw();
+        self.next = (self.next + 1) % self.streams.len();
+        Some(problem)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct FamilyStream {
+    split: Split,
+    sources: Vec<ProblemSource>,
+    rng: ChaCha8Rng,
+}
+
+impl FamilyStream {
+    fn new(family: Family, split: Split, seed: u64) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        // Families and splits of equal seed share no random numbers.
+        rng.set_stream(N_SPLITS * (family as u64) + split.index());
+        Self {
+            split,
+            sources: sources(family, split),
+            rng,
+        }
+    }
+
+    fn draw(&mut self) -> Problem {
         // The template is drawn once and kept over rejections, so that a rejected question cannot
         // shift the shares of the templates.
-        let index = self.rng.random_range(0..self.templates.len() as u32);
-        let template = self.templates[index as usize];
+        let index = self.rng.random_range(0..self.sources.len() as u32);
+        let source = self.sources[index as usize];
         loop {
-            let problem = template.draw(&mut self.rng);
+            let problem = source.draw(&mut self.rng);
             if self.split.admits_question(&problem.question) {
-                return Some(problem);
+                return problem;
             }
         }
     }
 }
 
-/// The first `n` problems of a split's stream.
-pub fn problems(split: Split, seed: u64, n: usize) -> Vec<Problem> {
-    ProblemStream::new(split, seed).take(n).collect()
+/// What a problem is drawn from.
+#[derive(Clone, Copy, Debug)]
+enum ProblemSource {
+    WordProblem(&'static Template),
+    Task(Family, &'static Task),
+}
+
+impl ProblemSource {
+    fn draw(self, rng: &mut ChaCha8Rng) -> Problem {
+        match self {
+            Self::WordProblem(template) => template.draw(rng),
+            Self::Task(family, task) => task.draw(family, rng),
+        }
+    }
+}
+
+/// In the order on which the random streams depend.
+fn sources(family: Family, split: Split) -> Vec<ProblemSource> {
+    let of = |tasks: &[&'static [Task]]| -> Vec<ProblemSource> {
+        tasks
+            .iter()
+            .flat_map(|table| table.iter())
+            .map(|task| ProblemSource::Task(family, task))
+            .collect()
+    };
+    match family {
+        Family::Gsm8k => templates()
+            .filter(|template| split.admits_template(template))
+            .map(ProblemSource::WordProblem)
+            .collect(),
+        Family::Code => of(code::TASKS),
+        Family::Counting => of(counting::TASKS),
+        Family::Qa => of(qa::TASKS),
+        Family::Translation => of(translation::TASKS),
+        Family::Summary => of(summary::TASKS),
+        Family::Story => of(story::TASKS),
+    }
+}
+
+/// The first `n` problems of a stream.
+///
+/// # Errors
+///
+/// As [`ProblemStream::new`].
+pub fn problems(
+    families: Families,
+    split: Split,
+    seed: u64,
+    n: usize,
+) -> Result<Vec<Problem>, WorkloadError> {
+    Ok(ProblemStream::new(families, split, seed)?.take(n).collect())
 }
 
 /// FNV-1a, 64 bit (offset basis and prime from the FNV specification), folded to its halves' xor:
 /// FNV's low bits alone depend only on the low bits of the text's bytes.
 ///
 /// Written here because the standard hasher may change between Rust versions.
-fn hash(text: &str) -> u64 {
+pub(super) fn hash(text: &str) -> u64 {
     let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     (hash >> 32) ^ (hash & 0xffff_ffff)
+}
+
+/// The names of a family's templates, in the order of its tables.
+#[cfg(test)]
+pub(super) fn template_names(family: Family, split: Split) -> Vec<&'static str> {
+    sources(family, split)
+        .into_iter()
+        .map(|source| match source {
+            ProblemSource::WordProblem(template) => template.name,
+            ProblemSource::Task(_, task) => task.name,
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -125,6 +225,12 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    const GSM8K: Families = Families::Only(Family::Gsm8k);
+
+    fn problems(split: Split, seed: u64, n: usize) -> Vec<Problem> {
+        super::problems(GSM8K, split, seed, n).unwrap()
+    }
 
     const SPLITS: [Split; 3] = [Split::Train, Split::HeldOutSeed, Split::HeldOutTemplate];
 
@@ -188,7 +294,8 @@ mod tests {
     #[test]
     fn training_and_the_held_out_seed_share_no_question_whatever_the_seeds() {
         let questions = |split, seed| -> HashSet<String> {
-            ProblemStream::new(split, seed)
+            ProblemStream::new(GSM8K, split, seed)
+                .unwrap()
                 .take(20_000)
                 .map(|problem| problem.question)
                 .collect()

@@ -4,6 +4,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::arithmetic::Step;
 use super::draw::Draw;
+use super::family::Family;
 use super::problem::Problem;
 use super::{
     five_steps, four_steps, three_steps_life, three_steps_things, two_steps_life, two_steps_things,
@@ -39,7 +40,7 @@ impl Story {
 impl Template {
     pub(super) fn draw(&self, rng: &mut ChaCha8Rng) -> Problem {
         let story = (self.make)(&mut Draw::new(rng));
-        let problem = Problem::new(story.question, story.answer, self.name);
+        let problem = Problem::new(Family::Gsm8k, story.question, story.answer, self.name);
         assert_eq!(problem.n_steps(), self.n_steps, "steps of {}", self.name);
         problem
     }
