@@ -79,7 +79,11 @@ mod tests {
         let number = item(ScoreRule::FinalAnswer {}, "2+2=4.\n#### 4", Some("4"));
         assert_eq!(number.score(" I guess\n#### 4"), Some(1.0));
         assert_eq!(number.score(" 2+2=4."), Some(0.0));
-        let word = item(ScoreRule::FinalAnswer {}, "It is red.\n#### red", Some("red"));
+        let word = item(
+            ScoreRule::FinalAnswer {},
+            "It is red.\n#### red",
+            Some("red"),
+        );
         assert_eq!(word.score(" So.\n#### red \nQuestion:"), Some(1.0));
         assert_eq!(word.score(" So.\n#### red pen"), Some(0.0));
     }
