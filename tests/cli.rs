@@ -70,6 +70,35 @@ fn data_writes_the_same_problems_for_the_same_seed() {
 }
 
 #[test]
+fn data_writes_every_family_and_a_mix_of_them() {
+    let lines = |source: &str, split: &str| -> Vec<String> {
+        let arguments = ["data", source, "-n", "14", "--seed", "3", "--split", split];
+        stdout(&run(&arguments))
+            .lines()
+            .map(str::to_owned)
+            .collect()
+    };
+    let mix = lines("synthetic:mix", "train");
+    let families = [
+        "gsm8k",
+        "code",
+        "counting",
+        "qa",
+        "translation",
+        "summary",
+        "story",
+    ];
+    for (place, family) in families.into_iter().enumerate() {
+        let source = format!("synthetic:{family}");
+        let train = lines(&source, "train");
+        assert_eq!(train.len(), 14);
+        assert_eq!([&mix[place], &mix[place + 7]], [&train[0], &train[1]]);
+        let held_out = lines(&source, "held-out");
+        assert!(train.iter().all(|line| !held_out.contains(line)));
+    }
+}
+
+#[test]
 fn score_gives_a_log_probability_and_all_entropies_per_token() {
     let text = stdout(&run(&[
         "score",

@@ -81,10 +81,7 @@ fn greedy_speculative_text_equals_autoregressive_text_on_100_prompts() {
         r#"{"kind": "speculative", "stop": {"kind": "relative", "theta_rel": 2.0}, "order": "after"}"#,
         r#"{"kind": "speculative", "stop": {"kind": "adaedl"}, "max_draft_len": 10}"#,
     ];
-    for (index, item) in word_problems(5, 100)
-        .iter()
-        .enumerate()
-    {
+    for (index, item) in word_problems(5, 100).iter().enumerate() {
         let prompt = trio.encode(item);
         let expected = trio.decode(AUTOREGRESSIVE, &prompt, 96, 0.0, 0);
         let decoder = decoders[index % decoders.len()];

@@ -19,36 +19,44 @@ enum Wanted {
     Less,
 }
 
-/// Compares subjects 0 and 1 by the number that facts of a kind give them.
-fn compare(
-    draw: &mut Draw,
-    world: &World,
+/// A question about subjects 0 and 1, by the number that facts of a kind give them.
+struct Comparison<'a> {
     kind: Kind,
-    ask: String,
     wanted: Wanted,
+    ask: String,
     values: [u32; 2],
-    conclusions: [(String, &str); 2],
-) -> Exchange {
-    let [one, other] = [kind.fact(world, 0), kind.fact(world, 1)];
-    let is_more = values[0] > values[1];
-    let relation = if is_more { "more" } else { "less" };
-    let is_first = is_more == (wanted == Wanted::More);
-    let (conclusion, word) = &conclusions[usize::from(!is_first)];
-    let answer = format!(
-        "The text says: \"{one}\" It also says: \"{other}\" {} is {relation} than {}, so \
-         {conclusion}.\n#### {word}",
-        values[0], values[1]
-    );
-    exchange(draw, world, &[(kind, 0), (kind, 1)], ask, answer)
+    /// What follows where subject 0 or 1 is the wanted one, and its word.
+    conclusions: [(String, &'a str); 2],
+}
+
+impl Comparison<'_> {
+    fn exchange(self, draw: &mut Draw, world: &World) -> Exchange {
+        let [one, other] = [0, 1].map(|index| self.kind.fact(world, index));
+        let [value, other_value] = self.values;
+        let is_more = value > other_value;
+        let relation = if is_more { "more" } else { "less" };
+        let is_first = is_more == (self.wanted == Wanted::More);
+        let (conclusion, word) = &self.conclusions[usize::from(!is_first)];
+        let answer = format!(
+            "The text says: \"{one}\" It also says: \"{other}\" {value} is {relation} than \
+             {other_value}, so {conclusion}.\n#### {word}"
+        );
+        let needed = [(self.kind, 0), (self.kind, 1)];
+        exchange(draw, world, &needed, self.ask, answer)
+    }
 }
 
 fn ages(draw: &mut Draw, wanted: Wanted, word: &str) -> Exchange {
     let w = World::draw(draw);
     let [p, q, ..] = w.people;
-    let conclusions = [p, q].map(|person| (format!("{person} is {word}"), person.name));
-    let ask = format!("Who is {word}, {p} or {q}?");
-    let values = [w.ages[0], w.ages[1]];
-    compare(draw, &w, Kind::Age, ask, wanted, values, conclusions)
+    let comparison = Comparison {
+        kind: Kind::Age,
+        wanted,
+        ask: format!("Who is {word}, {p} or {q}?"),
+        values: [w.ages[0], w.ages[1]],
+        conclusions: [p, q].map(|person| (format!("{person} is {word}"), person.name)),
+    };
+    comparison.exchange(draw, &w)
 }
 
 fn who_is_older(draw: &mut Draw) -> Exchange {
@@ -62,10 +70,14 @@ fn who_is_younger(draw: &mut Draw) -> Exchange {
 fn prices(draw: &mut Draw, wanted: Wanted, word: &str) -> Exchange {
     let w = World::draw(draw);
     let [a, b] = [w.things[0].one, w.things[1].one];
-    let conclusions = [a, b].map(|thing| (format!("the {thing} costs {word}"), thing));
-    let ask = format!("Which costs {word}, the {a} or the {b}?");
-    let values = [w.prices[0], w.prices[1]];
-    compare(draw, &w, Kind::Price, ask, wanted, values, conclusions)
+    let comparison = Comparison {
+        kind: Kind::Price,
+        wanted,
+        ask: format!("Which costs {word}, the {a} or the {b}?"),
+        values: [w.prices[0], w.prices[1]],
+        conclusions: [a, b].map(|thing| (format!("the {thing} costs {word}"), thing)),
+    };
+    comparison.exchange(draw, &w)
 }
 
 fn what_costs_more(draw: &mut Draw) -> Exchange {
@@ -79,10 +91,14 @@ fn what_costs_less(draw: &mut Draw) -> Exchange {
 fn distances(draw: &mut Draw, wanted: Wanted, word: &str) -> Exchange {
     let w = World::draw(draw);
     let [a, b, ..] = w.places;
-    let conclusions = [a, b].map(|place| (format!("the {place} is {word}"), place));
-    let ask = format!("Which is {word}, the {a} or the {b}?");
-    let values = [w.miles[0], w.miles[1]];
-    compare(draw, &w, Kind::Distance, ask, wanted, values, conclusions)
+    let comparison = Comparison {
+        kind: Kind::Distance,
+        wanted,
+        ask: format!("Which is {word}, the {a} or the {b}?"),
+        values: [w.miles[0], w.miles[1]],
+        conclusions: [a, b].map(|place| (format!("the {place} is {word}"), place)),
+    };
+    comparison.exchange(draw, &w)
 }
 
 fn which_is_nearer(draw: &mut Draw) -> Exchange {

@@ -42,8 +42,8 @@ pub(super) const RULES: &[(&str, &[&str])] = &[
     (
         "look",
         &[
-            "dusty", "new", "small", "big", "strange", "heavy", "broken", "shiny", "dirty", "pretty",
-            "lost", "warm", "[color]", "[color]",
+            "dusty", "new", "small", "big", "strange", "heavy", "broken", "shiny", "dirty",
+            "pretty", "lost", "warm", "[color]", "[color]",
         ],
     ),
     (
