@@ -20,6 +20,10 @@ pub mod bootstrap;
 pub mod bounds;
 pub mod correlation;
 pub mod interval;
+pub mod paired_outcomes;
 pub mod proportion;
 pub mod sample;
 pub mod summary;
+
+#[cfg(test)]
+mod fixture;
