@@ -20,6 +20,7 @@ pub mod bootstrap;
 pub mod bounds;
 pub mod correlation;
 pub mod interval;
+pub mod mcnemar;
 pub mod p_values;
 pub mod paired_outcomes;
 pub mod permutation;
