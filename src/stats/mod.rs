@@ -21,6 +21,7 @@ pub mod bounds;
 pub mod correlation;
 pub mod interval;
 pub mod mcnemar;
+pub mod multiplicity;
 pub mod p_values;
 pub mod paired_outcomes;
 pub mod permutation;
