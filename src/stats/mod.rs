@@ -19,6 +19,7 @@
 pub mod bootstrap;
 pub mod bounds;
 pub mod correlation;
+pub mod effect;
 pub mod interval;
 pub mod mcnemar;
 pub mod multiplicity;
