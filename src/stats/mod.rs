@@ -26,8 +26,10 @@ pub mod multiplicity;
 pub mod p_values;
 pub mod paired_outcomes;
 pub mod permutation;
+pub mod power;
 pub mod proportion;
 pub mod sample;
+pub mod significance;
 pub mod summary;
 
 #[cfg(test)]
