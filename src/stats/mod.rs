@@ -20,6 +20,7 @@ pub mod bootstrap;
 pub mod bounds;
 pub mod correlation;
 pub mod effect;
+pub mod equivalence;
 pub mod interval;
 pub mod mcnemar;
 pub mod multiplicity;
