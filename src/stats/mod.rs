@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+pub mod auroc;
 pub mod bootstrap;
 pub mod bounds;
 pub mod correlation;
