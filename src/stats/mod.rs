@@ -30,6 +30,7 @@ pub mod paired_outcomes;
 pub mod permutation;
 pub mod power;
 pub mod proportion;
+pub mod quantile;
 pub mod sample;
 pub mod significance;
 pub mod summary;
