@@ -215,7 +215,8 @@ mod tests {
             let margin = Margin::new(low, high).unwrap();
             paired_shares(&outcomes, margin, Alpha::P05).unwrap().p()
         };
-        assert_eq!((p(-1.0, 1.0), p(1.0, 2.0)), (0.0, 1.0));
+        assert_eq!((p(-1.0, 1.0), p(-1.2, 1.1)), (0.0, 0.0));
+        assert_eq!((p(1.0, 2.0), p(1.1, 1.5)), (1.0, 1.0));
     }
 
     #[test]

@@ -70,12 +70,7 @@ impl PairedOutcomes {
         let b = (2.0 * n - only_first + only_second) * difference - only_first - only_second;
         let c = -only_second * spread;
         let root = (b * b - 4.0 * a * c).max(0.0).sqrt();
-        // The greater root of a·x² + b·x + c, written without cancellation.
-        let chance_only_second = if b > 0.0 {
-            -2.0 * c / (b + root)
-        } else {
-            (root - b) / (2.0 * a)
-        };
+        let chance_only_second = (root - b) / (2.0 * a);
         let distance = only_first - only_second - n * difference;
         let variance = n * (2.0 * chance_only_second + spread);
         if distance == 0.0 {
