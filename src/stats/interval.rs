@@ -25,6 +25,11 @@ impl Confidence {
         }
     }
 
+    /// The level that leaves `tail` on either side, for a tail strictly between 0 and 1/2.
+    pub(super) fn of_tails(tail: f64) -> Self {
+        Self(1.0 - 2.0 * tail)
+    }
+
     /// 0.95 for a 95 % interval.
     pub fn level(self) -> f64 {
         self.0
