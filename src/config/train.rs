@@ -1,11 +1,12 @@
 //! The YAML of a training run.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::device::DeviceSpec;
-use crate::workload::{Families, Source};
+use crate::workload::{Families, Family, Source};
 
 /// One training run: data, shape, objective, schedule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +66,9 @@ pub struct DataSpec {
     /// `synthetic:FAMILY` or `synthetic:mix`; their training split.
     pub source: String,
     pub seed: u64,
+    /// How many problems of a family come in each turn of a mix; 1 of those not named.
+    #[serde(default)]
+    pub n_in_turn: BTreeMap<Family, usize>,
 }
 
 impl DataSpec {
@@ -186,6 +190,8 @@ impl TrainSpec {
             ("schedule.checkpoint_every", spec.schedule.checkpoint_every),
             ("workers", spec.workers),
         ];
+        let in_turn = spec.data.n_in_turn.values();
+        counts.extend(in_turn.map(|&n| ("data.n_in_turn", n)));
         if let ObjectiveSpec::Wedlm {
             block_len,
             n_prediction_streams,
@@ -211,7 +217,13 @@ impl TrainSpec {
                 "schedule.n_warmup_steps must be below n_steps".into(),
             ));
         }
-        spec.data.families().map_err(refuse)?;
+        let families = spec.data.families().map_err(refuse)?;
+        if families != Families::Mix && !spec.data.n_in_turn.is_empty() {
+            return Err(refuse(format!(
+                "data.n_in_turn is for synthetic:mix alone, not for '{}'",
+                spec.data.source
+            )));
+        }
         Ok(spec)
     }
 }

@@ -20,8 +20,10 @@ use crate::workload::{ProblemStream, Split, training_document};
 /// When the data's source is none to train on.
 pub fn open_problems(spec: &TrainSpec) -> Result<ProblemStream, TrainError> {
     let families = spec.data.families().map_err(TrainError::Text)?;
-    ProblemStream::new(families, Split::Train, spec.data.seed)
-        .map_err(|error| TrainError::Text(error.to_string()))
+    let stream = ProblemStream::new(families, Split::Train, spec.data.seed)
+        .map_err(|error| TrainError::Text(error.to_string()))?;
+    let n_in_turn = &spec.data.n_in_turn;
+    Ok(stream.weighted(|family| n_in_turn.get(&family).copied().unwrap_or(1)))
 }
 
 /// The tokenizer and its `tokenizer.json`.

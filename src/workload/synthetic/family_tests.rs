@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::stream::{hash, template_names};
-use super::{Families, Family, Problem, Split, problems};
+use super::{Families, Family, Problem, ProblemStream, Split, problems};
 
 /// The splits that every family has.
 const SPLITS: [Split; 2] = [Split::Train, Split::HeldOutSeed];
@@ -92,6 +92,16 @@ fn a_mix_takes_each_family_s_own_problems_in_turn() {
         let own: Vec<Problem> = mix.iter().skip(place).step_by(7).cloned().collect();
         assert_eq!(own, drawn(family, Split::Train, 4, 10));
     }
+}
+
+#[test]
+fn a_weighted_mix_takes_more_of_a_family_and_still_its_own_problems() {
+    let stream = ProblemStream::new(Families::Mix, Split::Train, 4).unwrap();
+    let weighted = stream.weighted(|family| if family == Family::Gsm8k { 3 } else { 1 });
+    let mix: Vec<Problem> = weighted.take(18).collect();
+    let own = drawn(Family::Gsm8k, Split::Train, 4, 6);
+    assert_eq!([&mix[0..3], &mix[9..12]].concat(), own);
+    assert_eq!(mix[3], drawn(Family::Code, Split::Train, 4, 1)[0]);
 }
 
 #[test]

@@ -74,8 +74,10 @@ impl fmt::Display for Split {
 /// family's own problems: every seventh of them is the family's next one.
 #[derive(Clone, Debug)]
 pub struct ProblemStream {
-    /// One per family, in turn.
+    /// One per family.
     streams: Vec<FamilyStream>,
+    /// Indices of streams, over and over.
+    turn: Vec<usize>,
     next: usize,
 }
 
@@ -96,8 +98,20 @@ impl ProblemStream {
                 .iter()
                 .map(|&family| FamilyStream::new(family, split, seed))
                 .collect(),
+            turn: (0..families.in_turn().len()).collect(),
             next: 0,
         })
+    }
+
+    /// The same stream with as many problems of a family in each turn as `n_in_turn` says, one after
+    /// the other.
+    #[must_use]
+    pub fn weighted(mut self, n_in_turn: impl Fn(Family) -> usize) -> Self {
+        let places = self.streams.iter().enumerate();
+        self.turn = places
+            .flat_map(|(place, stream)| vec![place; n_in_turn(stream.family)])
+            .collect();
+        self
     }
 }
 
@@ -105,14 +119,15 @@ impl Iterator for ProblemStream {
     type Item = Problem;
 
     fn next(&mut self) -> Option<Problem> {
-        let problem = self.streams[self.next].draw();
-        self.next = (self.next + 1) % self.streams.len();
-        Some(problem)
+        let stream = *self.turn.get(self.next)?;
+        self.next = (self.next + 1) % self.turn.len();
+        Some(self.streams[stream].draw())
     }
 }
 
 #[derive(Clone, Debug)]
 struct FamilyStream {
+    family: Family,
     split: Split,
     sources: Vec<ProblemSource>,
     rng: ChaCha8Rng,
@@ -124,6 +139,7 @@ impl FamilyStream {
         // Families and splits of equal seed share no random numbers.
         rng.set_stream(N_SPLITS * (family as u64) + split.index());
         Self {
+            family,
             split,
             sources: sources(family, split),
             rng,
