@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::analysis::fills::fills;
 use crate::analysis::measured::{Baseline, Measured};
-use crate::analysis::trial_row::{axis_names, plain, record};
+use crate::analysis::trial_row::{axis_names, dropped_note, plain, record};
 use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
 use crate::config::decoder::DecoderSpec;
 use crate::config::hardware::HardwareProfile;
@@ -117,7 +116,7 @@ impl<'b> Summariser<'b> {
             &result,
             &self.axis_names,
         );
-        record.note = dropped_after.map(|n| format!("dropped after {n} prompts"));
+        record.note = dropped_after.map(dropped_note);
         self.summary.records.push(record);
         TrialView {
             label: trial.label.clone(),
@@ -134,11 +133,6 @@ impl<'b> Summariser<'b> {
             lossless: trial.decoder.is_lossless(),
             result,
         }
-    }
-
-    /// The views so far.
-    pub fn views(&self) -> &[TrialView] {
-        &self.summary.views
     }
 
     pub fn finish(self) -> Summary {
@@ -186,7 +180,7 @@ pub fn by_trial(entries: &[Entry]) -> HashMap<&str, Vec<&Entry>> {
     by_trial
 }
 
-fn kind(decoder: &DecoderSpec) -> TrialKind {
+pub(super) fn kind(decoder: &DecoderSpec) -> TrialKind {
     match decoder {
         DecoderSpec::Autoregressive { .. } => TrialKind::Autoregressive,
         DecoderSpec::Speculative { stop, .. } => TrialKind::Speculative(draft_rule(stop)),
@@ -307,7 +301,7 @@ fn measures(
                 )
             })
             .flatten(),
-        fills: is_window.then(|| fills(&own.slots, bootstrap)).flatten(),
+        fills: None,
         exact_match: share(rows, |row| row.is_correct),
         same_text: share(rows, |row| baseline?.has_same_text(row)),
         draft_len_histogram: own.draft_lens.clone(),
