@@ -37,7 +37,7 @@ fn n_points(chart: &Chart) -> usize {
     layers
         .map(|layer| match layer {
             Layer::Series { points, .. } => points.len(),
-            Layer::Bars { .. } | Layer::Line { .. } | Layer::Rule { .. } | Layer::Ring { .. } => 0,
+            Layer::Bars { .. } | Layer::Line { .. } | Layer::Rule { .. } | Layer::Ring { .. } | Layer::Cells(_) => 0,
         })
         .sum()
 }
@@ -104,7 +104,7 @@ fn measured_and_projected_speedups_have_their_own_panels_and_markers() {
     for (panel, hollow) in chart.panels.iter().zip([false, true]) {
         let looks = panel.layers.iter().filter_map(|layer| match layer {
             Layer::Series { look, .. } => Some(look),
-            Layer::Bars { .. } | Layer::Line { .. } | Layer::Rule { .. } | Layer::Ring { .. } => {
+            Layer::Bars { .. } | Layer::Line { .. } | Layer::Rule { .. } | Layer::Ring { .. } | Layer::Cells(_) => {
                 None
             }
         });
@@ -143,7 +143,7 @@ fn draft_length_shows_the_fastest_trial_of_each_entry_with_fixed_k_first() {
                 Layer::Series { .. }
                 | Layer::Line { .. }
                 | Layer::Rule { .. }
-                | Layer::Ring { .. } => None,
+                | Layer::Ring { .. } | Layer::Cells(_) => None,
             })
             .sum();
         assert!((heights - 1.0).abs() < 1e-9, "the shares add up to 1");

@@ -265,8 +265,7 @@ impl OfPrompts<'_> {
         let fixed = self.view.best_fixed().and_then(|fixed| {
             let id = self.back.id(fixed)?;
             let timed = self.by_prompt(id, fixed).into_iter();
-            let times: BTreeMap<usize, f64> =
-                timed.map(|(prompt, (ns, _))| (prompt, ns)).collect();
+            let times: BTreeMap<usize, f64> = timed.map(|(prompt, (ns, _))| (prompt, ns)).collect();
             Some((fixed, times))
         });
         let trials: Vec<_> = self
@@ -453,7 +452,12 @@ mod tests {
     #[test]
     fn the_hazard_of_a_slot_is_the_share_rejected_of_those_that_reached_it() {
         // Slot 0 is reached four times and rejected once; slot 1 three times, rejected twice.
-        let rounds = [round(0, 2, 2), round(0, 1, 0), round(1, 2, 1), round(1, 2, 1)];
+        let rounds = [
+            round(0, 2, 2),
+            round(0, 1, 0),
+            round(1, 2, 1),
+            round(1, 2, 1),
+        ];
         let rounds: Vec<&RoundRecord> = rounds.iter().collect();
         let hazard = hazard(&trial(), &rounds, &Bootstrap::default()).unwrap();
         let facts: Vec<(u64, u64)> = hazard

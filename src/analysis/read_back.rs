@@ -147,7 +147,8 @@ pub fn read_back(
                 reason: error.to_string(),
             })?;
         let planned = planned.get(row.trial_id.as_str());
-        back.views.push(reader.view(row, &decoder, planned.copied()));
+        back.views
+            .push(reader.view(row, &decoder, planned.copied()));
         back.records.push(row.clone());
     }
     drop(reader);

@@ -7,8 +7,7 @@ use crate::stats::sample::Sample;
 
 /// The check of the rounds, given by its counts, with that of the times.
 pub fn replay_check(counts: ReplayCounts, trials: Vec<CheckedTrial>) -> ReplayCheck {
-    let column =
-        |of: fn(&CheckedTrial) -> f64| Sample::new(trials.iter().map(of).collect()).ok();
+    let column = |of: fn(&CheckedTrial) -> f64| Sample::new(trials.iter().map(of).collect()).ok();
     let errors = column(|trial| (trial.predicted.estimate / trial.measured.estimate - 1.0).abs());
     let (one, other) = (
         column(|trial| trial.predicted.estimate),

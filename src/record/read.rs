@@ -27,7 +27,10 @@ fn in_file<T>(path: &Path, result: Result<T, String>) -> Result<T, TableError> {
 /// # Errors
 /// [`TableError`].
 pub fn read_trials(path: &Path) -> Result<Vec<TrialRecord>, TableError> {
-    in_file(path, Table::read(path, None).and_then(|table| trials(&table)))
+    in_file(
+        path,
+        Table::read(path, None).and_then(|table| trials(&table)),
+    )
 }
 
 /// Columns of `trials.parquet` that are no axis.
@@ -102,22 +105,56 @@ fn trials(table: &Table) -> Result<Vec<TrialRecord>, String> {
     }
     fill!(
         |name| table.strings(name),
-        trial_id, label, names, family, kind, config, mode,
+        trial_id,
+        label,
+        names,
+        family,
+        kind,
+        config,
+        mode,
     );
     fill!(|name| table.bools(name), is_lossless);
     fill!(
         |name| table.u64s(name),
-        n_prompts, n_repeats, drafted, tested, accepted, committed, filled, rounds,
-        drafter_forwards, verifier_forwards, token_instances,
+        n_prompts,
+        n_repeats,
+        drafted,
+        tested,
+        accepted,
+        committed,
+        filled,
+        rounds,
+        drafter_forwards,
+        verifier_forwards,
+        token_instances,
     );
     fill!(
         number,
-        tokens_per_second, speedup, speedup_low, speedup_high, speedup_geometric,
-        speedup_geometric_low, speedup_geometric_high, speedup_projected, acceptance_rate,
-        acceptance_rate_low, acceptance_rate_high, acceptance_rate_tested, mean_draft_len,
-        block_efficiency, tokens_per_forward, filled_per_forward, filled_per_forward_low,
-        filled_per_forward_high, cache_efficiency, exact_match, exact_match_low, exact_match_high,
-        same_text, same_text_low, same_text_high,
+        tokens_per_second,
+        speedup,
+        speedup_low,
+        speedup_high,
+        speedup_geometric,
+        speedup_geometric_low,
+        speedup_geometric_high,
+        speedup_projected,
+        acceptance_rate,
+        acceptance_rate_low,
+        acceptance_rate_high,
+        acceptance_rate_tested,
+        mean_draft_len,
+        block_efficiency,
+        tokens_per_forward,
+        filled_per_forward,
+        filled_per_forward_low,
+        filled_per_forward_high,
+        cache_efficiency,
+        exact_match,
+        exact_match_low,
+        exact_match_high,
+        same_text,
+        same_text_low,
+        same_text_high,
     );
     fill!(words, draft_lens, note, error);
     for (row, shard) in rows.iter_mut().zip(words("shard")?) {
@@ -150,8 +187,20 @@ fn read_mode(name: &str) -> Result<Mode, String> {
 /// [`TableError`].
 pub fn read_generations(path: &Path) -> Result<Vec<GenerationRecord>, TableError> {
     let columns = [
-        "trial_id", "mode", "shard", "prompt", "category", "repeat", "wall_ns", "latency_ns",
-        "drafted", "accepted", "committed", "agreed", "is_correct", "error",
+        "trial_id",
+        "mode",
+        "shard",
+        "prompt",
+        "category",
+        "repeat",
+        "wall_ns",
+        "latency_ns",
+        "drafted",
+        "accepted",
+        "committed",
+        "agreed",
+        "is_correct",
+        "error",
     ];
     let table = Table::read(path, Some(&columns));
     in_file(path, table.and_then(|table| generations(&table)))
@@ -227,7 +276,13 @@ pub fn read_positions(
     trials: &HashSet<&str>,
 ) -> Result<Vec<PositionRecord>, TableError> {
     let columns = [
-        "trial_id", "prompt", "slot", "distance", "entropy_nats", "outcome", "agrees",
+        "trial_id",
+        "prompt",
+        "slot",
+        "distance",
+        "entropy_nats",
+        "outcome",
+        "agrees",
         "verifier_agrees",
     ];
     let read = || -> Result<Vec<PositionRecord>, String> {

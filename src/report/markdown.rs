@@ -38,7 +38,7 @@ pub fn report(
     filled.join("\n\n") + "\n"
 }
 
-fn how_it_was_made(view: &SweepView) -> String {
+pub(super) fn how_it_was_made(view: &SweepView) -> String {
     let mut lines = vec![
         "## How it was made".to_owned(),
         String::new(),
@@ -54,7 +54,7 @@ fn how_it_was_made(view: &SweepView) -> String {
     lines.join("\n")
 }
 
-fn verdict(view: &SweepView, bootstrap: &Bootstrap) -> String {
+pub(super) fn verdict(view: &SweepView, bootstrap: &Bootstrap) -> String {
     let text = match ebsd_against_fixed(view, bootstrap) {
         Ok(verdict) => {
             let method = match bootstrap.method {
@@ -76,6 +76,11 @@ fn verdict(view: &SweepView, bootstrap: &Bootstrap) -> String {
         Err(reason) => format!("No verdict on EBSD against fixed k: {reason}."),
     };
     format!("## EBSD against fixed k\n\n{text}")
+}
+
+/// The paragraphs on replay and on how to read the numbers.
+pub(super) fn prose(view: &SweepView) -> String {
+    format!("{}\n\n{}", replay::section(view), caveats::section(view))
 }
 
 fn figure_links(figures: &[Figure], folder: &str) -> String {

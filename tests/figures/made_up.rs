@@ -2,6 +2,7 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use wedlm_bench::analysis::details::Details;
 use wedlm_bench::analysis::view::{
     CostCurve, CostPoint, DraftRule, Measures, SweepView, TrialKind, TrialView,
 };
@@ -66,6 +67,7 @@ pub fn sweep() -> SweepView {
         ],
         replay: None,
         hardware_profile: Some("h100-8b".to_owned()),
+        details: Details::default(),
     }
 }
 

@@ -137,6 +137,7 @@ fn panel(trial: &TrialView, look: Look, longest: usize, tallest: f64) -> Panel {
                 bars,
                 // Pale, so that the mean is seen on every bar.
                 colour: look.pale(),
+                half_width: 0.42,
             },
             Layer::Rule {
                 across: Across::X(mean),

@@ -78,6 +78,17 @@ impl FigureKind {
         }
     }
 
+    /// The file that its numbers come from.
+    pub fn source(self) -> &'static str {
+        match self {
+            Self::ThresholdAcceptance
+            | Self::AcceptanceSpeedup
+            | Self::DraftLength
+            | Self::Window => "trials.parquet",
+            Self::Cost => "manifest.json: costs",
+        }
+    }
+
     /// Writes `<stem>.svg` and `<stem>.png`, or nothing when the sweep has no data of the kind.
     ///
     /// # Errors
