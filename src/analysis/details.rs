@@ -21,7 +21,7 @@ use crate::stats::sample::{Pairs, Sample};
 pub struct Details {
     /// Tables that the run folder does not hold, such as `rounds.parquet`.
     pub missing_tables: Vec<String>,
-    /// In alphabetical order; empty when all prompts are of one category.
+    /// All prompts as the first one, then, when there are several, the categories in alphabetical order.
     pub categories: Vec<Category>,
     pub latencies: Vec<Latency>,
     pub hazards: Vec<Hazard>,
@@ -87,6 +87,9 @@ pub struct DraftEntropies {
     pub accepted: Vec<u64>,
     pub rejected: Vec<u64>,
 }
+
+/// Name of the category that holds every prompt.
+pub const ALL_PROMPTS: &str = "all prompts";
 
 /// Where entropy bins of [`DraftEntropies`] meet, in nats; a bin holds its lower edge. About three
 /// steps a decade, because most tokens of a draft are nearly certain.
@@ -254,14 +257,17 @@ impl OfPrompts<'_> {
 
     fn categories(&self) -> Vec<Category> {
         let mut prompts: BTreeMap<&str, HashSet<usize>> = BTreeMap::new();
+        let mut all = HashSet::new();
         for (id, trial) in &self.chosen.trials {
             for row in self.generations().of(id, trial.mode) {
                 prompts.entry(&row.category).or_default().insert(row.prompt);
+                all.insert(row.prompt);
             }
         }
         if prompts.len() < 2 {
-            return Vec::new();
+            prompts.clear();
         }
+        let all = Some((ALL_PROMPTS, all)).filter(|(_, all)| !all.is_empty());
         let fixed = self.view.best_fixed().and_then(|fixed| {
             let id = self.back.id(fixed)?;
             let timed = self.by_prompt(id, fixed).into_iter();
@@ -274,8 +280,8 @@ impl OfPrompts<'_> {
             .iter()
             .map(|(id, trial)| (*trial, self.by_prompt(id, trial), self.baseline_ns(trial)))
             .collect();
-        prompts
-            .into_iter()
+        all.into_iter()
+            .chain(prompts)
             .map(|(name, prompts)| Category {
                 name: name.to_owned(),
                 n_prompts: prompts.len(),

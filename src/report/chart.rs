@@ -63,15 +63,9 @@ pub enum Layer {
         stroke: Stroke,
     },
     /// A straight line across the panel.
-    Rule {
-        across: Across,
-        stroke: Stroke,
-    },
+    Rule { across: Across, stroke: Stroke },
     /// A circle around a point of another layer.
-    Ring {
-        x: f64,
-        y: f64,
-    },
+    Ring { x: f64, y: f64 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -92,7 +92,10 @@ fn figure_links(figures: &[Figure], folder: &str) -> String {
         let (title, stem) = (figure.kind.title(), figure.kind.stem());
         lines.push(match &figure.outcome {
             Ok(_) => {
-                format!("![{title}]({folder}/{stem}.svg)\n\n{title} ([PNG]({folder}/{stem}.png))")
+                format!(
+                    "![{title}]({folder}/{stem}.svg)\n\n\
+                     {title} ([PNG]({folder}/{stem}.png), [PDF]({folder}/{stem}.pdf))"
+                )
             }
             Err(reason) => format!("{title}: not drawn, {}.", escaped(&reason.to_string())),
         });

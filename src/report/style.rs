@@ -22,6 +22,11 @@ pub fn register_fonts() -> bool {
     *IS_REGISTERED.get_or_init(|| register_font(FONT_FAMILY, FontStyle::Normal, FONT).is_ok())
 }
 
+/// The embedded font with its outlines; none when it is unreadable.
+pub fn face() -> Option<ttf_parser::Face<'static>> {
+    ttf_parser::Face::parse(FONT, 0).ok()
+}
+
 /// Heights of text in pixels.
 pub mod text {
     pub const TITLE: f64 = 42.0;
