@@ -128,7 +128,12 @@ fn an_address_that_asks_for_nonsense_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let page = page(folder.path());
     let (plain, _) = dumped(browser, &page, "");
-    for fragment in ["#sort=main,99", "#sort=nothing,1", "#sort=<b>,1", "#figures"] {
+    for fragment in [
+        "#sort=main,99",
+        "#sort=nothing,1",
+        "#sort=<b>,1",
+        "#figures",
+    ] {
         let (document, log) = dumped(browser, &page, fragment);
         assert!(!log.contains("CONSOLE"), "{fragment}: {log}");
         assert_eq!(keys(&document, "main", 5), keys(&plain, "main", 5));

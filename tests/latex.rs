@@ -77,7 +77,10 @@ fn braces_and_environments_are_balanced_and_nothing_unescaped_is_left() {
             assert!(depth >= 0, "{name}");
         }
         assert_eq!(depth, 0, "{name}");
-        assert!(!text.contains(['#', '%', '_', '^', '~', '"']), "{name}: {text}");
+        assert!(
+            !text.contains(['#', '%', '_', '^', '~', '"']),
+            "{name}: {text}"
+        );
         assert_eq!(text.matches('$').count() % 2, 0, "{name}");
         let (mut begun, mut ended) = (arguments(&text, "begin"), arguments(&text, "end"));
         begun.sort_unstable();

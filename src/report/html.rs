@@ -140,8 +140,9 @@ fn table(table: &TableView) -> String {
         .collect();
     let is_long = table.rows.len() > MOST_ROWS_IN_FULL;
     format!(
-        "<section id=\"{id}\">\n<h2>{title}</h2>\n<div class=\"scroll{long}\">\n\
-         <table data-table=\"{id}\">\n<caption>{caption}</caption>\n<thead><tr>{heads}</tr></thead>\n\
+        "<section id=\"{id}\">\n<h2>{title}</h2>\n<p class=\"quiet\" id=\"about-{id}\">{caption}</p>\n\
+         <div class=\"scroll{long}\">\n\
+         <table data-table=\"{id}\" aria-describedby=\"about-{id}\">\n<thead><tr>{heads}</tr></thead>\n\
          <tbody>\n{rows}\n</tbody>\n</table>\n</div>\n{sources}\n</section>",
         id = table.id,
         title = escaped(table.title),

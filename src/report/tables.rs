@@ -165,7 +165,25 @@ pub fn tables(view: &SweepView, bootstrap: &Bootstrap) -> Vec<TableView> {
     tables
         .into_iter()
         .filter(|table| !table.rows.is_empty())
+        .map(without_empty_columns)
         .collect()
+}
+
+/// A column without a single number, because nothing of the kind was measured, only takes room.
+fn without_empty_columns(mut table: TableView) -> TableView {
+    let is_kept: Vec<bool> = (0..table.columns.len())
+        .map(|place| {
+            let mut rows = table.rows.iter();
+            rows.any(|row| row.cells[place].value != Value::Nothing)
+        })
+        .collect();
+    let mut kept = is_kept.iter();
+    table.columns.retain(|_| kept.next() == Some(&true));
+    for row in &mut table.rows {
+        let mut kept = is_kept.iter();
+        row.cells.retain(|_| kept.next() == Some(&true));
+    }
+    table
 }
 
 /// What is said of intervals and of their n.
@@ -627,6 +645,18 @@ mod tests {
                 assert_eq!(row.cells.len(), table.columns.len(), "{}", table.id);
             }
         }
+    }
+
+    #[test]
+    fn a_column_without_a_number_is_left_out() {
+        let shown = view(vec![trial("k", DraftRule::FixedLength, 1.5, twelve(1.0))]);
+        let tables = tables(&shown, &Bootstrap::default());
+        let titles: Vec<&str> = tables[0]
+            .columns
+            .iter()
+            .map(|column| column.title)
+            .collect();
+        assert!(titles.contains(&"speedup") && !titles.contains(&"projected"));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use wedlm_bench::analysis::details::{
     Category, CategoryTrial, Details, DraftEntropies, ENTROPY_EDGES, Hazard, HazardSlot, Latency,
 };
 use wedlm_bench::analysis::view::{
-    CheckedTrial, CostCurve, CostPoint, DraftRule, Measures, ReplayCheck, SweepView, TrialKind, TrialView,
+    CheckedTrial, CostCurve, CostPoint, DraftRule, Measures, ReplayCheck, SweepView, TrialKind,
+    TrialView,
 };
 use wedlm_bench::record::schema::Mode;
 use wedlm_bench::stats::bootstrap::Bootstrap;
@@ -146,7 +147,10 @@ fn details(view: &SweepView) -> Details {
         HazardSlot {
             reached,
             rejected,
-            share: around(rejected as f64 / reached as f64, 0.03 * (1.0 + place as f64)),
+            share: around(
+                rejected as f64 / reached as f64,
+                0.03 * (1.0 + place as f64),
+            ),
         }
     };
     Details {
@@ -173,8 +177,12 @@ fn details(view: &SweepView) -> Details {
             .map(|trial| DraftEntropies {
                 label: label(trial),
                 family: family(trial),
-                accepted: (0..=ENTROPY_EDGES.len() as u64).map(|bin| 500 >> bin).collect(),
-                rejected: (0..=ENTROPY_EDGES.len() as u64).map(|bin| 4 + 3 * bin).collect(),
+                accepted: (0..=ENTROPY_EDGES.len() as u64)
+                    .map(|bin| 500 >> bin)
+                    .collect(),
+                rejected: (0..=ENTROPY_EDGES.len() as u64)
+                    .map(|bin| 4 + 3 * bin)
+                    .collect(),
             })
             .collect(),
     }
@@ -251,7 +259,10 @@ impl Maker {
         for theta in [1.2, 1.5, 2.0, 3.0] {
             let axes = [
                 ("stop.theta_rel", theta.to_string()),
-                ("max_draft_len", if theta < 2.0 { "6" } else { "8" }.to_owned()),
+                (
+                    "max_draft_len",
+                    if theta < 2.0 { "6" } else { "8" }.to_owned(),
+                ),
             ];
             let histogram = vec![0, 400, 260, 170, 110, 80, 50, 30, 60];
             let acceptance = 0.84 - 0.05 * theta;

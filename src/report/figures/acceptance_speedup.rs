@@ -85,7 +85,11 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
     }
     if front(&measured).len() > 1 || front(&projected).len() > 1 {
         legend.push(LegendEntry {
-            text: "Pareto front (oracle and random drafts aside)".to_owned(),
+            text: if measured.iter().any(|one| one.trial.lossless) {
+                "Pareto front of lossless trials (oracle, random k aside)".to_owned()
+            } else {
+                "Pareto front".to_owned()
+            },
             symbol: Symbol::Rule(FRONT),
         });
     }
@@ -156,10 +160,13 @@ fn best_fixed<'a, 'b>(placed: &'b [Placed<'a>]) -> Option<&'b Placed<'a>> {
 }
 
 /// Acceptance and speedup of the trials to which no other is superior in both, by rising acceptance.
-/// Oracle and random drafts stand aside: nobody can or would run them.
+/// Oracle and random drafts stand aside, because nobody can or would run them; so do lossy trials beside
+/// lossless ones, because what a window decoder agrees with is no acceptance.
 fn front(placed: &[Placed<'_>]) -> Vec<(f64, f64)> {
+    let lossless = placed.iter().any(|one| one.trial.lossless);
     let mut by_speed: Vec<(f64, f64)> = placed
         .iter()
+        .filter(|one| one.trial.lossless == lossless)
         .filter(|one| one.trial.kind != TrialKind::Speculative(DraftRule::Reference))
         .filter(|one| one.trial.dropped_after.is_none())
         .map(|one| (one.acceptance.estimate, one.speedup.estimate))
@@ -185,12 +192,23 @@ fn panel(
         across: Across::Y(1.0),
         stroke: Stroke::reference(),
     }];
-    for (index, family) in families.iter().enumerate() {
+    let mut order: Vec<(usize, &str)> = families.iter().copied().enumerate().collect();
+    if is_crowded(placed) {
+        // Large entries would cover small ones.
+        let n_trials = |family: &str| {
+            placed
+                .iter()
+                .filter(|one| one.trial.family == family)
+                .count()
+        };
+        order.sort_by_key(|(_, family)| std::cmp::Reverse(n_trials(family)));
+    }
+    for (index, family) in order {
         let look = Look::of_series(index);
         layers.push(Layer::Series {
             points: placed
                 .iter()
-                .filter(|one| one.trial.family == *family)
+                .filter(|one| one.trial.family == family)
                 .map(|one| {
                     if is_crowded(placed) {
                         Point::bare(one.acceptance.estimate, one.speedup.estimate)

@@ -1,11 +1,12 @@
 //! On which kinds of prompts is a decoder faster than the best fixed draft length?
 
-use super::{NotShown, compared, error_bar_note, fastest_note, notes, place_of};
+use super::{Compared, NotShown, error_bar_note, notes, place_of};
 use crate::analysis::details::{Category, CategoryTrial};
 use crate::analysis::view::{SweepView, finite};
 use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol};
 use crate::report::scale::Limits;
 use crate::report::style::{Look, Stroke};
+use crate::report::verdict::MIN_PROMPTS;
 
 /// More rows or more marks in a row would touch each other.
 const MOST_CATEGORIES: usize = 10;
@@ -25,8 +26,8 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         let mut trials = categories.iter().flat_map(|category| &category.trials);
         trials.any(|trial| trial.label == label && trial.against_fixed.is_some())
     };
-    let (trials, n_left_out) = compared(view, MOST_TRIALS, has_ratio);
-    if trials.is_empty() {
+    let compared = Compared::of(view, MOST_TRIALS, has_ratio);
+    if compared.trials.is_empty() {
         return Err(NotShown::because(
             "no trial was timed on the same prompts as a fixed draft length",
         ));
@@ -36,7 +37,7 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         let of_trial = |trial: &&CategoryTrial| trial.label == label;
         finite(category.trials.iter().find(of_trial)?.against_fixed)
     };
-    let step = SPREAD / trials.len() as f64;
+    let step = SPREAD / compared.trials.len() as f64;
     let mut layers = vec![Layer::Rule {
         across: Across::X(1.0),
         stroke: Stroke::reference(),
@@ -48,7 +49,7 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         ),
         symbol: Symbol::Rule(Stroke::reference()),
     }];
-    for (number, trial) in trials.iter().enumerate() {
+    for (number, trial) in compared.trials.iter().enumerate() {
         let look = Look::of_series(place_of(view, &trial.family));
         let shift = SPREAD / 2.0 - step * (number as f64 + 0.5);
         let points = shown
@@ -76,13 +77,18 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         .map(|category| format!("{} (n = {})", category.name, category.n_prompts));
     let intervals = shown.iter().flat_map(|category| {
         let ratio = &ratio;
-        trials
-            .iter()
-            .filter_map(move |trial| ratio(category, &trial.label))
+        let trials = compared.trials.iter();
+        trials.filter_map(move |trial| ratio(category, &trial.label))
+    });
+    let has_few = shown
+        .iter()
+        .any(|category| category.n_prompts < MIN_PROMPTS);
+    let few = has_few.then(|| {
+        format!("Intervals over fewer than {MIN_PROMPTS} prompts are narrower than they should be.")
     });
     let n_hidden = categories.len() - shown.len();
     let hidden = (n_hidden > 0).then(|| format!("{n_hidden} more categories are not shown."));
-    let lossy = trials.iter().any(|trial| !trial.lossless);
+    let lossy = compared.trials.iter().any(|trial| !trial.lossless);
     let lossy = lossy.then(|| "Open marks and ~: lossy output.".to_owned());
     Ok(Chart {
         title: String::new(),
@@ -91,8 +97,9 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         legend,
         notes: notes([
             error_bar_note(intervals),
-            fastest_note(n_left_out),
+            compared.note(),
             lossy,
+            few,
             hidden,
         ]),
         panels: vec![Panel {

@@ -1,13 +1,11 @@
 //! Does the drafter's entropy tell which tokens will be rejected?
 
-use super::{NotShown, compared, fastest_note, notes};
+use super::{Compared, NotShown, notes};
 use crate::analysis::details::{DraftEntropies, ENTROPY_EDGES};
 use crate::analysis::view::SweepView;
-use crate::report::chart::Point;
-use crate::report::chart::{Axis, Bar, Chart, Layer, LegendEntry, Panel, Symbol};
+use crate::report::chart::{Axis, Bar, Chart, Layer, LegendEntry, Panel, Point, Symbol};
 use crate::report::scale::Limits;
-use crate::report::style::Dash;
-use crate::report::style::{INK, Look, Marker, PALETTE};
+use crate::report::style::{Dash, INK, Look, Marker, PALETTE};
 
 /// Two rows of two.
 const MOST_PANELS: usize = 4;
@@ -29,8 +27,14 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         ));
     }
     let of = |label: &str| entropies.iter().find(|one| one.label == label);
-    let (trials, n_left_out) = compared(view, MOST_PANELS, |label| of(label).is_some());
-    let panels: Vec<Panel> = trials
+    let compared = Compared::of(view, MOST_PANELS, |label| {
+        of(label).is_some_and(|one| one.rejected.iter().any(|&count| count > 0))
+    });
+    if compared.trials.is_empty() {
+        return Err(NotShown::because("no draft token was ever rejected"));
+    }
+    let panels: Vec<Panel> = compared
+        .trials
         .iter()
         .filter_map(|trial| Some(panel(of(&trial.label)?)))
         .collect();
@@ -53,7 +57,7 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         ],
         notes: notes([
             Some("Entropy is the one that the rule reads (Shannon where it reads none). Bins with fewer than 10 tested tokens have no mark.".to_owned()),
-            fastest_note(n_left_out),
+            compared.note(),
         ]),
     })
 }

@@ -1,6 +1,6 @@
 //! Where in a draft does it go wrong?
 
-use super::{NotShown, compared, error_bar_note, fastest_note, notes, place_of};
+use super::{Compared, NotShown, error_bar_note, notes, place_of};
 use crate::analysis::details::Hazard;
 use crate::analysis::view::SweepView;
 use crate::report::chart::{Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol};
@@ -8,11 +8,11 @@ use crate::report::scale::Limits;
 use crate::report::style::Look;
 
 /// More curves hide each other.
-const MOST_CURVES: usize = 6;
-/// Rounds below which a share of them says nothing; the lower panel shows them still.
+const MOST_CURVES: usize = 4;
+/// Rounds below which a share of them says nothing; the right panel shows them still.
 const FEWEST_REACHED: u64 = 10;
 /// Distance of neighbouring curves, so that error bars stand side by side.
-const DODGE: f64 = 0.08;
+const DODGE: f64 = 0.14;
 
 /// Left: share rejected of the slots that the verifier reached. Right: how many it reached.
 pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
@@ -25,8 +25,14 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         }));
     }
     let of = |label: &str| hazards.iter().find(|one| one.label == label);
-    let (trials, n_left_out) = compared(view, MOST_CURVES, |label| of(label).is_some());
-    let curves: Vec<(&Hazard, Look)> = trials
+    let compared = Compared::of(view, MOST_CURVES, |label| {
+        of(label).is_some_and(|hazard| hazard.slots.iter().any(|slot| slot.rejected > 0))
+    });
+    if compared.trials.is_empty() {
+        return Err(NotShown::because("no draft was ever rejected"));
+    }
+    let curves: Vec<(&Hazard, Look)> = compared
+        .trials
         .iter()
         .filter_map(|trial| {
             let look = Look::of_series(place_of(view, &trial.family));
@@ -111,10 +117,6 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
                 symbol: Symbol::Joined(*look),
             })
             .collect(),
-        notes: notes([
-            error_bar_note(intervals),
-            Some(few),
-            fastest_note(n_left_out),
-        ]),
+        notes: notes([error_bar_note(intervals), Some(few), compared.note()]),
     })
 }

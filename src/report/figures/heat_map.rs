@@ -6,6 +6,7 @@ use crate::report::chart::{Axis, Chart, HeatCell, Layer, LegendEntry, Panel, Sym
 use crate::report::number::number;
 use crate::report::scale::is_drawable;
 use crate::report::style::ramp;
+use crate::stats::sample::Sample;
 
 /// Two rows of two.
 const MOST_PANELS: usize = 4;
@@ -55,6 +56,18 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
     let averaged = most.max().filter(|most| *most > 1).map(|most| {
         format!("Cells are means over trials that differ in other axes, at most {most} each.")
     });
+    let half_widths: Vec<f64> = view
+        .trials
+        .iter()
+        .filter_map(TrialView::speedup)
+        .filter(|speedup| speedup.is_bounded() && speedup.confidence < 1.0)
+        .map(|speedup| (speedup.high - speedup.low) / 2.0)
+        .collect();
+    let noise = Sample::new(half_widths).ok().map(|widths| {
+        let width = number(widths.median(), 2);
+        format!("The interval of a single trial reaches ±{width} in the median.")
+    });
+    let decimals = if high - low < 0.1 { 3 } else { 2 };
     let hidden = (n_hidden > 0).then(|| format!("{n_hidden} more grids are not shown."));
     Ok(Chart {
         title: String::new(),
@@ -63,7 +76,7 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         panels,
         legend: legend
             .map(|step| LegendEntry {
-                text: format!("{}×", number(low + step * (high - low), 2)),
+                text: format!("{}×", number(low + step * (high - low), decimals)),
                 symbol: Symbol::Swatch(ramp(share(low + step * (high - low)))),
             })
             .collect(),
@@ -73,6 +86,7 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
                     .to_owned(),
             ),
             averaged,
+            noise,
             hidden,
         ]),
     })

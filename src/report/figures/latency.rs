@@ -1,6 +1,6 @@
 //! How long does a prompt take, at best, usually, and at worst?
 
-use super::{NotShown, compared, fastest_note, notes, place_of};
+use super::{Compared, NotShown, notes, place_of};
 use crate::analysis::details::Latency;
 use crate::analysis::view::SweepView;
 use crate::record::schema::Mode;
@@ -30,10 +30,9 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
     };
     let baseline = latencies.iter().filter(|one| one.family.is_none());
     let n_baselines = baseline.clone().count();
-    let (trials, n_left_out) =
-        compared(view, MOST_CURVES - n_baselines, |label| of(label).is_some());
+    let compared = Compared::of(view, MOST_CURVES - n_baselines, |label| of(label).is_some());
     let mut curves: Vec<(&Latency, Look)> = baseline.map(|one| (one, BASELINE)).collect();
-    curves.extend(trials.iter().filter_map(|trial| {
+    curves.extend(compared.trials.iter().filter_map(|trial| {
         let look = Look::of_series(place_of(view, &trial.family));
         Some((
             of(&trial.label)?,
@@ -96,7 +95,7 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
                 view.n_prompts
             )),
             replayed.then(|| "Latencies of replayed trials are predictions.".to_owned()),
-            fastest_note(n_left_out),
+            compared.note(),
         ]),
     })
 }

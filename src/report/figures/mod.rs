@@ -194,48 +194,57 @@ fn importance(kind: TrialKind) -> u8 {
     }
 }
 
-/// At most `most` of the trials that `has_data` admits, by its label, out of those that a report
-/// compares: the important kinds first, and the fastest of a kind. Then how many are left out.
-fn compared(
-    view: &SweepView,
-    most: usize,
-    has_data: impl Fn(&str) -> bool,
-) -> (Vec<&TrialView>, usize) {
-    let mut trials: Vec<&TrialView> = view
-        .chosen()
-        .into_iter()
-        .filter(|trial| has_data(&trial.label))
-        .collect();
-    let speed = |trial: &TrialView| trial.speedup().map_or(0.0, |speedup| speedup.estimate);
-    trials.sort_by(|one, other| {
-        let kinds = importance(one.kind).cmp(&importance(other.kind));
-        kinds.then(speed(other).total_cmp(&speed(one)))
-    });
-    // The best of every kind, then the rest in the order of importance.
-    let is_first = |place: usize| {
-        let kind = importance(trials[place].kind);
-        place == 0 || importance(trials[place - 1].kind) != kind
-    };
-    let (mut shown, rest): (Vec<usize>, Vec<usize>) =
-        (0..trials.len()).partition(|&place| is_first(place));
-    shown.extend(rest);
-    let n_left_out = shown.len().saturating_sub(most);
-    shown.truncate(most);
-    shown.sort_unstable();
-    (
-        shown.into_iter().map(|place| trials[place]).collect(),
-        n_left_out,
-    )
+/// The trials that a figure shows, and how many of those that a report compares it does not.
+struct Compared<'v> {
+    trials: Vec<&'v TrialView>,
+    /// For want of room.
+    n_left_out: usize,
+    /// For want of data.
+    n_without: usize,
 }
 
-/// Names the entries of a figure that shows the fastest trial of each, as far as there is room.
-fn fastest_note(n_left_out: usize) -> Option<String> {
-    let more = match n_left_out {
-        0 => String::new(),
-        1 => " 1 more is not shown.".to_owned(),
-        n => format!(" {n} more are not shown."),
-    };
-    Some(format!("The fastest trial of each decoder entry.{more}"))
+impl<'v> Compared<'v> {
+    /// At most `most` trials that `has_data` admits by their labels: the best of every kind, then the
+    /// important kinds first, and the fastest of a kind first.
+    fn of(view: &'v SweepView, most: usize, has_data: impl Fn(&str) -> bool) -> Self {
+        let chosen = view.chosen();
+        let n_chosen = chosen.len();
+        let mut trials: Vec<&TrialView> = chosen
+            .into_iter()
+            .filter(|trial| has_data(&trial.label))
+            .collect();
+        let speed = |trial: &TrialView| trial.speedup().map_or(0.0, |speedup| speedup.estimate);
+        trials.sort_by(|one, other| {
+            let kinds = importance(one.kind).cmp(&importance(other.kind));
+            kinds.then(speed(other).total_cmp(&speed(one)))
+        });
+        let is_first = |place: &usize| {
+            let kind = |place: usize| importance(trials[place].kind);
+            *place == 0 || kind(place - 1) != kind(*place)
+        };
+        let (mut shown, rest): (Vec<usize>, Vec<usize>) = (0..trials.len()).partition(is_first);
+        shown.extend(rest);
+        shown.truncate(most);
+        shown.sort_unstable();
+        Self {
+            n_left_out: trials.len() - shown.len(),
+            n_without: n_chosen - trials.len(),
+            trials: shown.into_iter().map(|place| trials[place]).collect(),
+        }
+    }
+
+    fn note(&self) -> Option<String> {
+        let count = |n: usize, what: &str| match n {
+            0 => String::new(),
+            1 => format!(" 1 {what} is not shown."),
+            n => format!(" {n} {what} are not shown."),
+        };
+        Some(format!(
+            "The fastest trial of each decoder entry.{}{}",
+            count(self.n_left_out, "more"),
+            count(self.n_without, "without such data"),
+        ))
+    }
 }
 
 fn subtitle(view: &SweepView) -> String {

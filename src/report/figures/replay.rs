@@ -6,6 +6,7 @@ use crate::report::chart::{Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol
 use crate::report::number::optional_number;
 use crate::report::scale::{Limits, is_drawable};
 use crate::report::style::{Look, Stroke};
+use crate::stats::interval::Interval;
 
 /// Measured speedup over predicted speedup of the trials that were replayed and ran live as well.
 pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
@@ -26,16 +27,26 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
             families.push(family(checked));
         }
     }
-    let values = check.trials.iter().flat_map(|checked| {
-        [checked.predicted, checked.measured].map(|interval| interval.estimate)
-    });
-    let values: Vec<f64> = values.filter(|value| is_drawable(*value)).collect();
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let mut layers = vec![Layer::Line {
+    let within = |of: fn(&CheckedTrial) -> Interval| {
+        let ends = check.trials.iter().flat_map(|checked| {
+            let interval = of(checked);
+            [interval.estimate, interval.low, interval.high]
+        });
+        let ends: Vec<f64> = ends.filter(|value| is_drawable(*value)).collect();
+        let low = ends.iter().copied().fold(f64::INFINITY, f64::min);
+        (low, ends.into_iter().fold(f64::NEG_INFINITY, f64::max))
+    };
+    let (predicted, measured) = (
+        within(|checked| checked.predicted),
+        within(|checked| checked.measured),
+    );
+    // As far as both axes reach.
+    let (low, high) = (predicted.0.max(measured.0), predicted.1.min(measured.1));
+    let diagonal = (low < high).then_some(Layer::Line {
         ends: [(low, low), (high, high)],
         stroke: Stroke::reference(),
-    }];
+    });
+    let mut layers: Vec<Layer> = diagonal.into_iter().collect();
     let mut legend = vec![LegendEntry {
         text: "predicted as measured".to_owned(),
         symbol: Symbol::Rule(Stroke::reference()),

@@ -56,8 +56,8 @@ impl<'a> PdfBackend<'a> {
     }
 
     fn push(&mut self, operators: std::fmt::Arguments<'_>) {
-        // Writing to a string cannot fail.
-        drop(self.content.write_fmt(operators));
+        let written = self.content.write_fmt(operators);
+        debug_assert!(written.is_ok(), "a string takes all that is written");
     }
 
     fn fill_with(&mut self, colour: BackendColor) {
@@ -99,10 +99,7 @@ impl<'a> PdfBackend<'a> {
             f64::from(self.size.1) * scale,
         );
         // The page has its origin below; the figure, above.
-        let content = format!(
-            "{scale} 0 0 -{scale} 0 {height} cm\n1 j\n{}",
-            self.content
-        );
+        let content = format!("{scale} 0 0 -{scale} 0 {height} cm\n1 j\n{}", self.content);
         let first_glyph = 5;
         let names: String = self
             .glyphs
