@@ -1,20 +1,23 @@
 //! What a comparison of the fastest trials needs beyond their totals: categories of prompts, latencies,
 //! slots and entropies.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
 
+use self::prompts::OfPrompts;
+use self::slots::{counts_of_draft_lens, entropies, hazard};
 use crate::analysis::fills::fills;
-use crate::analysis::read_back::{Generations, ReadBack};
+use crate::analysis::read_back::ReadBack;
 use crate::analysis::view::{SweepView, TrialKind, TrialView};
 use crate::record::read::{TableError, read_positions, read_rounds};
-use crate::record::schema::{GenerationRecord, Mode, PositionRecord, RoundRecord};
+use crate::record::schema::Mode;
 use crate::stats::bootstrap::Bootstrap;
-use crate::stats::interval::{Confidence, Interval};
-use crate::stats::proportion::wilson;
-use crate::stats::sample::{Pairs, Sample};
+use crate::stats::interval::Interval;
+
+mod prompts;
+mod slots;
 
 /// Each list is empty where the tables do not tell.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -192,307 +195,10 @@ impl<'v> Chosen<'v> {
     }
 }
 
-fn grouped<'r, R>(rows: &'r [R], id: impl Fn(&R) -> &str) -> HashMap<String, Vec<&'r R>> {
+fn grouped<R>(rows: &[R], id: impl Fn(&R) -> &str) -> HashMap<String, Vec<&R>> {
     let mut groups: HashMap<String, Vec<&R>> = HashMap::new();
     for row in rows {
         groups.entry(id(row).to_owned()).or_default().push(row);
     }
     groups
-}
-
-struct OfPrompts<'a> {
-    view: &'a SweepView,
-    back: &'a ReadBack,
-    chosen: &'a Chosen<'a>,
-    bootstrap: &'a Bootstrap,
-}
-
-/// Nanoseconds and first generation by prompt.
-type ByPrompt<'a> = BTreeMap<usize, (f64, &'a GenerationRecord)>;
-
-impl OfPrompts<'_> {
-    fn generations(&self) -> &Generations {
-        &self.back.generations
-    }
-
-    /// The prompts of a trial with their times, when it has a time of each.
-    fn by_prompt(&self, id: &str, trial: &TrialView) -> ByPrompt<'_> {
-        let mut first: BTreeMap<usize, &GenerationRecord> = BTreeMap::new();
-        for row in self.generations().of(id, trial.mode) {
-            first.entry(row.prompt).or_insert(row);
-        }
-        let times = trial.measures().map_or(&[][..], |one| &one.prompt_ns);
-        if times.len() != first.len() {
-            return BTreeMap::new();
-        }
-        let timed = first.into_iter().zip(times);
-        timed
-            .map(|((prompt, row), ns)| (prompt, (*ns, row)))
-            .collect()
-    }
-
-    /// What a trial is compared with: autoregressive decoding of its batch size, predicted where the
-    /// trial is.
-    fn baseline_ns(&self, trial: &TrialView) -> BTreeMap<usize, f64> {
-        let baseline = self
-            .view
-            .baseline
-            .iter()
-            .chain(&self.view.trials)
-            .find(|one| {
-                one.kind == TrialKind::Autoregressive && one.batch_size == trial.batch_size
-            });
-        let Some((baseline, id)) =
-            baseline.and_then(|baseline| Some((baseline, self.back.id(baseline)?)))
-        else {
-            return BTreeMap::new();
-        };
-        if trial.mode == baseline.mode {
-            let timed = self.by_prompt(id, baseline).into_iter();
-            return timed.map(|(prompt, (ns, _))| (prompt, ns)).collect();
-        }
-        let rows = self.generations().of(id, trial.mode);
-        rows.map(|row| (row.prompt, row.wall_ns as f64)).collect()
-    }
-
-    fn categories(&self) -> Vec<Category> {
-        let mut prompts: BTreeMap<&str, HashSet<usize>> = BTreeMap::new();
-        let mut all = HashSet::new();
-        for (id, trial) in &self.chosen.trials {
-            for row in self.generations().of(id, trial.mode) {
-                prompts.entry(&row.category).or_default().insert(row.prompt);
-                all.insert(row.prompt);
-            }
-        }
-        if prompts.len() < 2 {
-            prompts.clear();
-        }
-        let all = Some((ALL_PROMPTS, all)).filter(|(_, all)| !all.is_empty());
-        let fixed = self.view.best_fixed().and_then(|fixed| {
-            let id = self.back.id(fixed)?;
-            let timed = self.by_prompt(id, fixed).into_iter();
-            let times: BTreeMap<usize, f64> = timed.map(|(prompt, (ns, _))| (prompt, ns)).collect();
-            Some((fixed, times))
-        });
-        let trials: Vec<_> = self
-            .chosen
-            .trials
-            .iter()
-            .map(|(id, trial)| (*trial, self.by_prompt(id, trial), self.baseline_ns(trial)))
-            .collect();
-        all.into_iter()
-            .chain(prompts)
-            .map(|(name, prompts)| Category {
-                name: name.to_owned(),
-                n_prompts: prompts.len(),
-                trials: trials
-                    .iter()
-                    .map(|(trial, own, baseline)| {
-                        let own: ByPrompt<'_> = own
-                            .iter()
-                            .filter(|(prompt, _)| prompts.contains(prompt))
-                            .map(|(prompt, both)| (*prompt, *both))
-                            .collect();
-                        let against = fixed
-                            .as_ref()
-                            .filter(|(fixed, _)| !std::ptr::eq(*fixed, *trial));
-                        CategoryTrial {
-                            label: trial.label.clone(),
-                            family: trial.family.clone(),
-                            lossless: trial.lossless,
-                            speedup: self.ratio(baseline, &own),
-                            against_fixed: against.and_then(|(_, times)| self.ratio(times, &own)),
-                            acceptance_rate: self.acceptance_rate(trial, &own),
-                            exact_match: exact_match(&own),
-                        }
-                    })
-                    .collect(),
-            })
-            .collect()
-    }
-
-    /// Σ their time / Σ own over the prompts that both have.
-    fn ratio(&self, theirs: &BTreeMap<usize, f64>, own: &ByPrompt<'_>) -> Option<Interval> {
-        let both = own
-            .iter()
-            .filter_map(|(prompt, (ns, _))| Some((*theirs.get(prompt)?, *ns)));
-        let (theirs, own) = both.unzip();
-        let pairs = Pairs::new(theirs, own).ok()?;
-        Some(self.bootstrap.ratio_of_sums(&pairs))
-    }
-
-    fn acceptance_rate(&self, trial: &TrialView, own: &ByPrompt<'_>) -> Option<Interval> {
-        let is_window = trial.kind == TrialKind::Window;
-        let counts = own.values().filter_map(|(_, row)| match is_window {
-            true => Some((row.agreed? as f64, row.committed as f64)),
-            false => Some((row.accepted as f64, row.drafted as f64)),
-        });
-        let (numerator, denominator) = counts.unzip();
-        let pairs = Pairs::new(numerator, denominator).ok()?;
-        Some(self.bootstrap.ratio_of_sums(&pairs))
-    }
-
-    fn latencies(&self) -> Vec<Latency> {
-        let baseline = self.view.baseline.iter().filter_map(|baseline| {
-            let id = self.back.id(baseline)?;
-            Some((id, baseline, None))
-        });
-        let others = self.chosen.trials.iter();
-        let others = others.map(|(id, trial)| (*id, *trial, Some(trial.family.clone())));
-        baseline
-            .chain(others)
-            .filter_map(|(id, trial, family)| {
-                let mut by_prompt: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-                for row in self.generations().of(id, trial.mode) {
-                    let repeats = by_prompt.entry(row.prompt).or_default();
-                    repeats.push(row.latency_ns as f64 / 1e9);
-                }
-                let mut seconds: Vec<f64> = by_prompt
-                    .into_values()
-                    .filter_map(|repeats| Some(Sample::new(repeats).ok()?.median()))
-                    .collect();
-                seconds.sort_by(f64::total_cmp);
-                (!seconds.is_empty()).then(|| Latency {
-                    label: trial.label.clone(),
-                    family,
-                    mode: trial.mode,
-                    seconds,
-                })
-            })
-            .collect()
-    }
-}
-
-fn exact_match(own: &ByPrompt<'_>) -> Option<Interval> {
-    let answers: Vec<bool> = own.values().filter_map(|(_, row)| row.is_correct).collect();
-    let right = answers.iter().filter(|answer| **answer).count() as u64;
-    wilson(right, answers.len() as u64, Confidence::P95)
-}
-
-fn counts_of_draft_lens(rounds: &[&RoundRecord]) -> Vec<u64> {
-    let mut counts = Vec::new();
-    for round in rounds {
-        if counts.len() <= round.draft_len {
-            counts.resize(round.draft_len + 1, 0);
-        }
-        counts[round.draft_len] += 1;
-    }
-    counts
-}
-
-/// None when the verifier tested no slot.
-fn hazard(trial: &TrialView, rounds: &[&RoundRecord], bootstrap: &Bootstrap) -> Option<Hazard> {
-    let n_slots = rounds.iter().map(|round| round.tested).max()?;
-    let slots = (0..n_slots)
-        .filter_map(|slot| {
-            let mut by_prompt: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-            for round in rounds.iter().filter(|round| round.tested > slot) {
-                let (rejected, reached) = by_prompt.entry(round.prompt).or_default();
-                *rejected += f64::from(u8::from(round.accepted == slot));
-                *reached += 1.0;
-            }
-            let (rejected, reached): (Vec<f64>, Vec<f64>) = by_prompt.into_values().unzip();
-            Some(HazardSlot {
-                reached: reached.iter().sum::<f64>() as u64,
-                rejected: rejected.iter().sum::<f64>() as u64,
-                share: bootstrap.ratio_of_sums(&Pairs::new(rejected, reached).ok()?),
-            })
-        })
-        .collect();
-    (n_slots > 0).then(|| Hazard {
-        label: trial.label.clone(),
-        family: trial.family.clone(),
-        slots,
-    })
-}
-
-/// None when the verifier tested no draft token.
-fn entropies(trial: &TrialView, slots: &[&PositionRecord]) -> Option<DraftEntropies> {
-    let count = |outcome: &str| {
-        let mut counts = vec![0; ENTROPY_EDGES.len() + 1];
-        for slot in slots.iter().filter(|slot| slot.outcome == outcome) {
-            let below = |edge: &&f64| slot.entropy_nats >= **edge;
-            counts[ENTROPY_EDGES.iter().take_while(below).count()] += 1;
-        }
-        counts
-    };
-    let (accepted, rejected) = (count("accepted"), count("rejected"));
-    let n_tested: u64 = accepted.iter().chain(&rejected).sum();
-    (n_tested > 0).then(|| DraftEntropies {
-        label: trial.label.clone(),
-        family: trial.family.clone(),
-        accepted,
-        rejected,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::view::DraftRule;
-
-    fn trial() -> TrialView {
-        TrialView {
-            label: "ebsd θ=1".to_owned(),
-            kind: TrialKind::Speculative(DraftRule::Entropy),
-            family: "ebsd".to_owned(),
-            axes: vec![],
-            batch_size: 1,
-            mode: Mode::Live,
-            dropped_after: None,
-            lossless: true,
-            result: Err("not run".to_owned()),
-        }
-    }
-
-    fn round(prompt: usize, tested: usize, accepted: usize) -> RoundRecord {
-        RoundRecord {
-            prompt,
-            tested,
-            accepted,
-            draft_len: tested + 1,
-            ..RoundRecord::default()
-        }
-    }
-
-    #[test]
-    fn the_hazard_of_a_slot_is_the_share_rejected_of_those_that_reached_it() {
-        // Slot 0 is reached four times and rejected once; slot 1 three times, rejected twice.
-        let rounds = [
-            round(0, 2, 2),
-            round(0, 1, 0),
-            round(1, 2, 1),
-            round(1, 2, 1),
-        ];
-        let rounds: Vec<&RoundRecord> = rounds.iter().collect();
-        let hazard = hazard(&trial(), &rounds, &Bootstrap::default()).unwrap();
-        let facts: Vec<(u64, u64)> = hazard
-            .slots
-            .iter()
-            .map(|slot| (slot.rejected, slot.reached))
-            .collect();
-        assert_eq!(facts, [(1, 4), (2, 3)]);
-        assert_eq!(hazard.slots[0].share.estimate, 0.25);
-        assert_eq!(counts_of_draft_lens(&rounds), [0, 0, 1, 3]);
-    }
-
-    #[test]
-    fn only_tested_tokens_are_counted_by_entropy() {
-        let slot = |entropy_nats: f64, outcome: &str| PositionRecord {
-            entropy_nats,
-            outcome: outcome.to_owned(),
-            ..PositionRecord::default()
-        };
-        let slots = [
-            slot(0.0, "accepted"),
-            slot(0.003, "accepted"),
-            slot(5.0, "rejected"),
-            slot(5.0, "untested"),
-        ];
-        let slots: Vec<&PositionRecord> = slots.iter().collect();
-        let counted = entropies(&trial(), &slots).unwrap();
-        assert_eq!(counted.accepted[..3], [1, 1, 0]);
-        assert_eq!(counted.rejected.last(), Some(&1));
-        assert_eq!(counted.rejected.iter().sum::<u64>(), 1);
-    }
 }

@@ -3,6 +3,7 @@
 pub mod cost;
 pub mod details;
 mod fills;
+pub mod generations;
 pub mod measured;
 pub mod read_back;
 pub mod replay_check;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use crate::analysis::measured::{Baseline, Measured};
+use crate::analysis::generations::Generations;
+use crate::analysis::measured::Baseline;
 use crate::analysis::replay_check::replay_check;
 use crate::analysis::summary::kind;
 use crate::analysis::trial_row::{dropped_after, plain};
@@ -11,10 +12,9 @@ use crate::analysis::view::{CheckedTrial, Measures, ReplayCheck, TrialKind, Tria
 use crate::config::decoder::DecoderSpec;
 use crate::plan::Trial;
 use crate::plan::shard::Shard;
-use crate::record::journal::Entry;
 use crate::record::manifest::ReplayCounts;
-use crate::record::read::{TableError, read_generations, read_trials};
-use crate::record::schema::{GenerationRecord, Mode, TrialRecord};
+use crate::record::read::{TableError, read_trials};
+use crate::record::schema::{Mode, TrialRecord};
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;
 
@@ -30,12 +30,6 @@ pub struct ReadBack {
     pub generations: Generations,
 }
 
-/// Generations of a run by trial and mode.
-#[derive(Debug, Default)]
-pub struct Generations {
-    by_trial: HashMap<(String, Mode), Vec<Entry>>,
-}
-
 /// Why a run folder cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadBackError {
@@ -49,56 +43,6 @@ pub enum ReadBackError {
     },
     #[error("{path}: holds no trial")]
     Empty { path: String },
-}
-
-impl Generations {
-    fn read(folder: &Path) -> Result<Self, TableError> {
-        let path = folder.join("generations.parquet");
-        let mut by_trial: HashMap<(String, Mode), Vec<Entry>> = HashMap::new();
-        if path.is_file() {
-            for generation in read_generations(&path)? {
-                let key = (generation.trial_id.clone(), generation.mode);
-                let entries = by_trial.entry(key).or_default();
-                entries.push(Entry {
-                    generation,
-                    ..Entry::default()
-                });
-            }
-        }
-        for entries in by_trial.values_mut() {
-            entries.sort_by_key(|entry| (entry.generation.prompt, entry.generation.repeat));
-        }
-        Ok(Self { by_trial })
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.by_trial.is_empty()
-    }
-
-    /// Those of one trial, of all repeats and shards.
-    pub fn of(&self, trial_id: &str, mode: Mode) -> impl Iterator<Item = &GenerationRecord> {
-        self.entries(trial_id, mode)
-            .iter()
-            .map(|entry| &entry.generation)
-    }
-
-    fn entries(&self, trial_id: &str, mode: Mode) -> &[Entry] {
-        let key = (trial_id.to_owned(), mode);
-        self.by_trial.get(&key).map_or(&[], Vec::as_slice)
-    }
-
-    /// What a trial that ran here did, by the shard that it ran in.
-    fn measured(&self, trial_id: &str) -> BTreeMap<Option<Shard>, Measured<'_>> {
-        let mut by_shard: BTreeMap<Option<Shard>, Vec<&Entry>> = BTreeMap::new();
-        for entry in self.entries(trial_id, Mode::Live) {
-            let shard = by_shard.entry(entry.generation.shard).or_default();
-            shard.push(entry);
-        }
-        by_shard
-            .into_iter()
-            .filter_map(|(shard, entries)| Some((shard, Measured::live(&entries, None).ok()?)))
-            .collect()
-    }
 }
 
 /// Reads `trials.parquet` and, where there is one, `generations.parquet` of a run folder. `plan` holds

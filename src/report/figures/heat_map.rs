@@ -48,7 +48,7 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
         true => (speedup - low) / (high - low),
         false => 0.5,
     };
-    let panels = grids.iter().map(|grid| panel(grid, &share)).collect();
+    let panels = grids.iter().map(|grid| panel(grid, share)).collect();
     let legend = LEGEND_STEPS
         .iter()
         .filter(|step| high > low || **step == 0.0);

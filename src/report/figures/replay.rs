@@ -11,7 +11,7 @@ use crate::stats::interval::Interval;
 /// Measured speedup over predicted speedup of the trials that were replayed and ran live as well.
 pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
     let Some(check) = &view.replay else {
-        return Err(NotShown::because("nothing was replayed"));
+        return Err(NotShown::because("no trial of the sweep was replayed"));
     };
     if check.trials.is_empty() {
         return Err(NotShown::because("no replayed trial ran live as well"));

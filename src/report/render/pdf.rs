@@ -1,5 +1,5 @@
 //! A backend of plotters that writes a page of PDF 1.4: vectors throughout, text as outlines of the
-//! embedded font, and the same bytes for the same figure. ISO 32000-1 is cited by section.
+//! embedded font, and the same bytes for the same figure.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -10,7 +10,13 @@ use plotters_backend::text_anchor::{HPos, VPos};
 use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingErrorKind, FontTransform,
 };
-use ttf_parser::{Face, GlyphId, OutlineBuilder};
+use ttf_parser::{Face, GlyphId};
+
+use self::document::{document, stream};
+use self::outline::Outline;
+
+mod document;
+mod outline;
 
 type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 
@@ -18,8 +24,6 @@ type Drawn = Result<(), DrawingErrorKind<Infallible>>;
 const POINTS_PER_PIXEL: f64 = 0.3;
 /// How far from the ends of an arc its control points are, for a quarter of a circle of radius 1.
 const KAPPA: f64 = 0.552_284_75;
-/// Of zlib, from 0 to 10.
-const COMPRESSION: u8 = 6;
 
 pub struct PdfBackend<'a> {
     /// Receives the document when the figure is presented.
@@ -132,45 +136,6 @@ impl<'a> PdfBackend<'a> {
 fn shares((red, green, blue): (u8, u8, u8)) -> String {
     let share = |channel: u8| (f64::from(channel) / 255.0 * 1000.0).round() / 1000.0;
     format!("{} {} {}", share(red), share(green), share(blue))
-}
-
-/// A compressed stream object with the further `entries` of its dictionary (7.3.8).
-fn stream(entries: &str, content: &[u8]) -> Vec<u8> {
-    let packed = miniz_oxide::deflate::compress_to_vec_zlib(content, COMPRESSION);
-    let mut object = format!(
-        "<< {entries}/Length {} /Filter /FlateDecode >>\nstream\n",
-        packed.len()
-    )
-    .into_bytes();
-    object.extend(packed);
-    object.extend(b"\nendstream");
-    object
-}
-
-/// Header, numbered objects, cross-reference table, trailer (7.5). The first object is the catalogue.
-fn document(objects: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = b"%PDF-1.4\n%\xE2\xE3\xCF\xD3\n".to_vec();
-    let mut offsets = Vec::new();
-    for (place, object) in objects.iter().enumerate() {
-        offsets.push(bytes.len());
-        bytes.extend(format!("{} 0 obj\n", place + 1).into_bytes());
-        bytes.extend(object);
-        bytes.extend(b"\nendobj\n");
-    }
-    let start = bytes.len();
-    let n = objects.len() + 1;
-    let entries: String = offsets
-        .iter()
-        .map(|offset| format!("{offset:010} 00000 n \n"))
-        .collect();
-    bytes.extend(
-        format!(
-            "xref\n0 {n}\n0000000000 65535 f \n{entries}trailer\n<< /Size {n} /Root 1 0 R >>\n\
-             startxref\n{start}\n%%EOF\n"
-        )
-        .into_bytes(),
-    );
-    bytes
 }
 
 impl DrawingBackend for PdfBackend<'_> {
@@ -348,75 +313,5 @@ impl PdfBackend<'_> {
         outline.operators.push_str("f\n");
         self.glyphs.insert(glyph.0, outline.operators);
         true
-    }
-}
-
-/// Path operators of a glyph.
-#[derive(Default)]
-struct Outline {
-    operators: String,
-    last: (f32, f32),
-}
-
-impl OutlineBuilder for Outline {
-    fn move_to(&mut self, x: f32, y: f32) {
-        self.operators += &format!("{x} {y} m\n");
-        self.last = (x, y);
-    }
-
-    fn line_to(&mut self, x: f32, y: f32) {
-        self.operators += &format!("{x} {y} l\n");
-        self.last = (x, y);
-    }
-
-    /// PDF knows cubic curves only: their control points lie two thirds of the way to the quadratic one.
-    fn quad_to(&mut self, x1: f32, y1: f32, x: f32, y: f32) {
-        let towards = |from: f32, to: f32| ((from + (to - from) * 2.0 / 3.0) * 10.0).round() / 10.0;
-        let (x0, y0) = self.last;
-        self.curve_to(
-            towards(x0, x1),
-            towards(y0, y1),
-            towards(x, x1),
-            towards(y, y1),
-            x,
-            y,
-        );
-    }
-
-    fn curve_to(&mut self, x1: f32, y1: f32, x2: f32, y2: f32, x: f32, y: f32) {
-        self.operators += &format!("{x1} {y1} {x2} {y2} {x} {y} c\n");
-        self.last = (x, y);
-    }
-
-    fn close(&mut self) {
-        self.operators.push_str("h\n");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_cross_reference_table_leads_to_every_object() {
-        let bytes = document(&[b"<< >>".to_vec(), stream("", b"0 0 m"), b"[1 2]".to_vec()]);
-        let find = |needle: &str| {
-            let mut windows = bytes.windows(needle.len());
-            windows.position(|one| one == needle.as_bytes())
-        };
-        let table = find("xref\n").unwrap();
-        assert!(find(&format!("startxref\n{table}\n")).is_some());
-        for number in 1..=3 {
-            let place = find(&format!("{number} 0 obj")).unwrap();
-            assert!(find(&format!("{place:010} 00000 n \n")).is_some());
-        }
-    }
-
-    #[test]
-    fn a_quadratic_curve_keeps_its_ends() {
-        let mut outline = Outline::default();
-        outline.move_to(0.0, 0.0);
-        outline.quad_to(30.0, 60.0, 60.0, 0.0);
-        assert_eq!(outline.operators, "0 0 m\n20 40 40 40 60 0 c\n");
     }
 }
