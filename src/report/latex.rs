@@ -79,6 +79,7 @@ fn table(table: &TableView) -> String {
     if table.rows.len() > MOST_ROWS_OF_A_PAGE {
         format!(
             "\\begingroup\n\\footnotesize\n\\setlength{{\\tabcolsep}}{{4pt}}\n\
+             \\setlength{{\\LTcapwidth}}{{\\textwidth}}\n\
              \\begin{{longtable}}{{{alignment}}}\n{caption} \\\\\n{head}\n\\endfirsthead\n{head}\n\\endhead\n\
              \\bottomrule\n\\endfoot\n{lines}\n\\end{{longtable}}\n\\endgroup\n"
         )
@@ -128,7 +129,7 @@ fn body(table: &TableView, columns: &[(usize, &Column)]) -> String {
 fn printed(cell: &Cell, is_lossy_name: bool) -> String {
     let mut text = escaped(&cell.value.text());
     if is_lossy_name {
-        text = format!("\\textasciitilde{{}}{text}");
+        text = format!("$\\sim${text}");
     }
     if cell.is_best {
         format!("\\textbf{{{text}}}")
@@ -147,7 +148,7 @@ pub fn escaped(text: &str) -> String {
                 escaped.push('\\');
                 escaped.push(character);
             }
-            '~' => escaped.push_str("\\textasciitilde{}"),
+            '~' => escaped.push_str("$\\sim$"),
             '^' => escaped.push_str("\\textasciicircum{}"),
             '\\' => escaped.push_str("\\textbackslash{}"),
             '<' => escaped.push_str("\\textless{}"),
@@ -185,7 +186,7 @@ mod tests {
     fn what_latex_would_read_as_a_command_is_printed() {
         assert_eq!(
             escaped("a_b & 50 % #1 {x} ~^\\"),
-            "a\\_b \\& 50 \\% \\#1 \\{x\\} \\textasciitilde{}\\textasciicircum{}\\textbackslash{}"
+            "a\\_b \\& 50 \\% \\#1 \\{x\\} $\\sim$\\textasciicircum{}\\textbackslash{}"
         );
         assert_eq!(escaped("θ=1.0 [−1, 2]"), "$\\theta$=1.0 {[}$-$1, 2{]}");
         assert_eq!(escaped("語\n"), "U+8A9EU+000A");
@@ -225,7 +226,7 @@ mod tests {
         assert!(text.starts_with("% made up\n"));
         assert!(text.contains("\\begin{tabular}{lr}"), "{text}");
         assert!(
-            text.contains("\\textasciitilde{}typical & \\textbf{1.5} \\\\"),
+            text.contains("$\\sim$typical & \\textbf{1.5} \\\\"),
             "{text}"
         );
         assert!(files[1].1.contains("\\input{main}"));

@@ -92,6 +92,13 @@ impl<'a> PdfBackend<'a> {
         glyphs.iter().map(|&glyph| self.advance(glyph)).sum()
     }
 
+    /// Height of an x in font units, from its outline: the table that could tell is optional.
+    fn x_height(&self) -> f64 {
+        let x = self.face.glyph_index('x');
+        let bounds = x.and_then(|x| self.face.glyph_bounding_box(x));
+        bounds.map_or(0.0, |bounds| f64::from(bounds.y_max))
+    }
+
     fn advance(&self, glyph: GlyphId) -> f64 {
         f64::from(self.face.glyph_hor_advance(glyph).unwrap_or(0))
     }
@@ -247,7 +254,7 @@ impl DrawingBackend for PdfBackend<'_> {
             .collect();
         let em = style.size() / 1.24;
         let per_unit = em / f64::from(self.face.units_per_em());
-        let x_height = f64::from(self.face.x_height().unwrap_or(0)) * per_unit;
+        let x_height = self.x_height() * per_unit;
         let mut along = match style.anchor().h_pos {
             HPos::Left => 0.0,
             HPos::Center => -self.width(&glyphs) * per_unit / 2.0,

@@ -5,6 +5,7 @@ use super::columns::{TRIAL, figure, text};
 use super::words::{LOSSY, intervals, label, row};
 use super::{Cell, Row, TableView, Value};
 use crate::analysis::view::{DraftRule, FillGroup, SweepView, TrialKind, finite};
+use crate::stats::interval::Interval;
 
 /// Per category of prompts: the trials of the main table.
 pub fn categories(view: &SweepView) -> TableView {
@@ -15,6 +16,7 @@ pub fn categories(view: &SweepView) -> TableView {
             .iter()
             .filter(|trial| trial.lossless && !is_reference(view, &trial.label))
             .filter_map(|trial| finite(trial.speedup))
+            .filter(Interval::is_bounded)
             .max_by(|one, other| one.estimate.total_cmp(&other.estimate));
         for trial in &category.trials {
             let competes = trial.lossless && !is_reference(view, &trial.label);
@@ -25,8 +27,7 @@ pub fn categories(view: &SweepView) -> TableView {
             rows.push(Row {
                 is_lossy: !trial.lossless,
                 cells: vec![
-                    Value::Text(category.name.clone()).into(),
-                    Value::Count(category.n_prompts as u64).into(),
+                    Value::Text(format!("{} (n = {})", category.name, category.n_prompts)).into(),
                     Value::Text(trial.label.clone()).into(),
                     Cell {
                         value: Value::interval(trial.speedup, 2),
@@ -49,10 +50,9 @@ pub fn categories(view: &SweepView) -> TableView {
                 .words("lossless trial of the category (but for oracle and random drafts)"),
         ),
         columns: vec![
-            text("category", "generations.parquet: category"),
-            figure(
-                "prompts",
-                "generations.parquet: prompt, counted by category",
+            text(
+                "category",
+                "generations.parquet: category, and its number of prompts",
             ),
             TRIAL,
             figure(
