@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::analysis::details::Details;
 use crate::record::schema::Mode;
 use crate::stats::interval::Interval;
 
@@ -31,6 +32,8 @@ pub struct SweepView {
     pub replay: Option<ReplayCheck>,
     /// Name of the hardware profile behind [`Measures::speedup_projected`].
     pub hardware_profile: Option<String>,
+    /// What the tables of generations, rounds and positions say of the trials in [`SweepView::chosen`].
+    pub details: Details,
 }
 
 /// One point of the grid.
@@ -253,6 +256,22 @@ impl SweepView {
             .filter_map(|trial| Some((trial, trial.speedup()?.estimate)))
             .max_by(|(_, one), (_, other)| one.total_cmp(other))
             .map(|(trial, _)| trial)
+    }
+
+    /// The fastest fixed draft length, then the fastest trial of every other decoder entry: those that a
+    /// report compares.
+    pub fn chosen(&self) -> Vec<&TrialView> {
+        let mut chosen: Vec<&TrialView> = self.best_fixed().into_iter().collect();
+        for family in self.families() {
+            let of_family = |trial: &TrialView| trial.family == family;
+            let fastest = self.best(of_family).or_else(|| {
+                let mut trials = self.trials.iter();
+                trials.find(|trial| of_family(trial) && trial.measures().is_some())
+            });
+            let is_new = |trial: &&TrialView| !chosen.iter().any(|one| std::ptr::eq(*one, *trial));
+            chosen.extend(fastest.filter(is_new));
+        }
+        chosen
     }
 
     pub fn best_fixed(&self) -> Option<&TrialView> {

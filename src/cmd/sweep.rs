@@ -20,7 +20,6 @@ use crate::cmd::replay_sweep::{Replayed, checked, recorded};
 use crate::cmd::replayable::{Split, header};
 use crate::cmd::resume::open_folder;
 use crate::cmd::run_folder::config_hash;
-use crate::cmd::sweep_view::view;
 use crate::config::decoder::DecoderSpec;
 use crate::config::models::Role;
 use crate::config::replay::SweepMode;
@@ -149,10 +148,8 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     };
     manifest.baseline_drift = drift(&plan.trials[0], &entries);
     folder.finish_tables(tables, &summary)?;
-    let mut view = view(&sweep, &manifest, summary, &times, &bootstrap)?;
-    view.replay = check;
-    folder.write_report(&view, &bootstrap)?;
-    folder.write_manifest(&manifest)?;
+    manifest.replay_check = check;
+    let view = folder.write_report(&sweep, &manifest, &bootstrap)?;
     println!(
         "{}",
         table::terminal(&view, &bootstrap, std::io::stdout().is_terminal())
@@ -367,6 +364,7 @@ pub(super) fn manifest(
         merged_from: Vec::new(),
         costs: None,
         baseline_drift: None,
+        replay_check: None,
     }
 }
 

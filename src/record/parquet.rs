@@ -184,13 +184,18 @@ pub fn write_trials(path: &Path, rows: &[TrialRecord]) -> Result<(), WriteError>
         filled: u64::clone, rounds: u64::clone, drafter_forwards: u64::clone,
         verifier_forwards: u64::clone, token_instances: u64::clone,
         tokens_per_second: Option::clone, speedup: Option::clone, speedup_low: Option::clone,
-        speedup_high: Option::clone, speedup_projected: Option::clone,
+        speedup_high: Option::clone, speedup_geometric: Option::clone,
+        speedup_geometric_low: Option::clone, speedup_geometric_high: Option::clone,
+        speedup_projected: Option::clone,
         acceptance_rate: Option::clone, acceptance_rate_low: Option::clone,
         acceptance_rate_high: Option::clone, acceptance_rate_tested: Option::clone,
         mean_draft_len: Option::clone, block_efficiency: Option::clone,
-        tokens_per_forward: Option::clone, cache_efficiency: Option::clone,
+        tokens_per_forward: Option::clone, filled_per_forward: Option::clone,
+        filled_per_forward_low: Option::clone, filled_per_forward_high: Option::clone,
+        cache_efficiency: Option::clone,
         exact_match: Option::clone, exact_match_low: Option::clone,
-        exact_match_high: Option::clone, same_text: Option::clone, note: Option::clone, error: Option::clone,
+        exact_match_high: Option::clone, same_text: Option::clone, same_text_low: Option::clone,
+        same_text_high: Option::clone, draft_lens: Option::clone, note: Option::clone, error: Option::clone,
     );
     let axes: Vec<&String> = rows
         .first()
