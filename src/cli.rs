@@ -48,8 +48,9 @@ pub struct SweepArgs {
     /// Folder for run folders
     #[arg(long, default_value = "results")]
     pub out: PathBuf,
-    /// Continue the newest unfinished run of this sweep, if there is one, or the one in FOLDER
-    #[arg(long, value_name = "FOLDER")]
+    /// Continue the newest unfinished run of this sweep, if there is one, or the one in =FOLDER
+    // With a space, the sweep file behind a bare `--resume` would be taken for the folder.
+    #[arg(long, value_name = "FOLDER", require_equals = true)]
     pub resume: Option<Option<PathBuf>>,
     /// Run part I of N equal ones, and the baselines; `merge` joins the parts
     #[arg(long, value_name = "I/N")]

@@ -278,6 +278,38 @@ impl SweepView {
         self.best(|trial| trial.kind == TrialKind::Speculative(DraftRule::FixedLength))
     }
 
+    /// The trials that a table of all of them shows, in the order of the plan: the fastest ones where a
+    /// reader could not look through all.
+    pub fn listed(&self) -> Vec<&TrialView> {
+        let speed = |trial: &TrialView| {
+            let speedup = trial.speedup();
+            speedup.map_or(f64::NEG_INFINITY, |speedup| speedup.estimate)
+        };
+        let mut places: Vec<usize> = (0..self.trials.len()).collect();
+        if places.len() > Self::MOST_LISTED {
+            places.sort_by(|&a, &b| {
+                let (one, other) = (speed(&self.trials[a]), speed(&self.trials[b]));
+                other.total_cmp(&one)
+            });
+            places.truncate(Self::MOST_LISTED);
+            places.sort_unstable();
+        }
+        places.iter().map(|&place| &self.trials[place]).collect()
+    }
+
+    /// What a table says that does not show every trial.
+    pub fn unlisted(&self) -> Option<String> {
+        let n = self.trials.len();
+        (n > Self::MOST_LISTED).then(|| {
+            format!(
+                "The fastest {} of {n} trials are listed; trials.parquet holds all.",
+                Self::MOST_LISTED
+            )
+        })
+    }
+
+    const MOST_LISTED: usize = 3_000;
+
     /// `60 prompts × 3 repeats`.
     pub fn size(&self) -> String {
         let plural = |n: usize, noun: &str| match n {

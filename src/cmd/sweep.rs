@@ -19,7 +19,7 @@ use crate::cmd::plan_view::{n_live_generations, print_plan};
 use crate::cmd::replay_sweep::{Replayed, checked, recorded};
 use crate::cmd::replayable::{Split, header};
 use crate::cmd::resume::open_folder;
-use crate::cmd::run_folder::config_hash;
+use crate::cmd::run_folder::{config_hash, read_manifest};
 use crate::config::decoder::DecoderSpec;
 use crate::config::models::Role;
 use crate::config::replay::SweepMode;
@@ -76,6 +76,9 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     );
     manifest.shard = args.shard;
     let folder = open_folder(args, &manifest, &sweep.name, &yaml)?;
+    if let Some(earlier) = read_manifest(&folder.path) {
+        manifest.started = earlier.started;
+    }
     folder.keep_profile(&sweep)?;
     let (mut journal, mut entries) = Journal::open(&folder.path)?;
     folder.write_manifest(&manifest)?;

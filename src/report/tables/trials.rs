@@ -126,7 +126,7 @@ pub fn window(view: &SweepView, bootstrap: &Bootstrap) -> TableView {
 
 /// Every trial that ran.
 pub fn all(view: &SweepView) -> TableView {
-    let rows = view.trials.iter().filter_map(|trial| {
+    let rows = view.listed().into_iter().filter_map(|trial| {
         let measures = trial.measures()?;
         Some(row(
             trial,
@@ -150,7 +150,9 @@ pub fn all(view: &SweepView) -> TableView {
         id: "all",
         title: "All trials",
         caption: format!(
-            "Every trial that ran, in the order of the plan. {} {LOSSY}",
+            "{} {} {LOSSY}",
+            view.unlisted()
+                .unwrap_or_else(|| "Every trial that ran, in the order of the plan.".to_owned()),
             intervals(view)
         ),
         columns: vec![
