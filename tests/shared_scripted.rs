@@ -84,8 +84,11 @@ fn request(prompt: &[TokenId]) -> Request<'_> {
 
 fn prompts(n: usize) -> Vec<Vec<TokenId>> {
     let mut lots = StdRng::seed_from_u64(5);
-    let mut prompt = || (0..lots.random_range(1..9)).map(|_| lots.random_range(1..MASK));
-    (0..n).map(|_| prompt().collect()).collect()
+    let mut prompt = || {
+        let len = lots.random_range(1..9);
+        (0..len).map(|_| lots.random_range(1..MASK)).collect()
+    };
+    (0..n).map(|_| prompt()).collect()
 }
 
 fn history() -> ScriptedModel {
@@ -161,7 +164,10 @@ fn trials_that_share_forwards_give_the_texts_and_rounds_of_trials_that_run_alone
     }
     let runs = forwards.runs();
     assert_eq!(runs.asked, n_asked - n_shared);
-    assert!(runs.asked + runs.restored < n_asked, "{runs:?} of {n_asked}");
+    assert!(
+        runs.asked + runs.restored < n_asked,
+        "{runs:?} of {n_asked}"
+    );
     // 96 trials start alike in four ways or fewer.
     assert!(5 * n_shared > n_asked, "{n_shared} of {n_asked} are shared");
 }
@@ -173,10 +179,16 @@ fn a_trial_that_runs_twice_runs_no_forward_the_second_time() {
         let mut forwards = SharedForwards::new(history());
         let first = shared::decode(&trial, &mut forwards, &request(&prompt)).unwrap();
         let n_forwards = first.counts.verifier_forwards + 1;
-        assert_eq!((first.counts.shared_forwards, forwards.runs().asked), (0, n_forwards));
+        assert_eq!(
+            (first.counts.shared_forwards, forwards.runs().asked),
+            (0, n_forwards)
+        );
         let second = shared::decode(&trial, &mut forwards, &request(&prompt)).unwrap();
         assert_eq!(second.counts.shared_forwards, n_forwards);
-        assert_eq!((forwards.runs().asked, forwards.runs().restored), (n_forwards, 0));
+        assert_eq!(
+            (forwards.runs().asked, forwards.runs().restored),
+            (n_forwards, 0)
+        );
         // It is charged the very same time for each of them.
         let verify = |generation: &Generation| -> Vec<Duration> {
             let rounds = generation.rounds.iter();
@@ -207,10 +219,16 @@ fn shared_forwards_are_charged_as_if_they_had_run() {
     let second = shared::decode(&trial, &mut forwards, &request(&prompt)).unwrap();
     let elapsed = started.elapsed();
     assert!(elapsed < FORWARD, "nothing runs: {elapsed:?}");
-    assert_eq!(second.counts.shared_forwards, first.counts.verifier_forwards + 1);
+    assert_eq!(
+        second.counts.shared_forwards,
+        first.counts.verifier_forwards + 1
+    );
     for generation in [first, second] {
         let Durations { wall, verify, .. } = generation.durations;
-        assert!(verify >= FORWARD && wall >= verify, "{verify:?} of {wall:?}");
+        assert!(
+            verify >= FORWARD && wall >= verify,
+            "{verify:?} of {wall:?}"
+        );
         assert!(generation.rounds[0].durations.verify >= FORWARD);
         assert!(generation.rounds[0].durations.wall >= FORWARD);
     }
@@ -282,7 +300,12 @@ fn a_sweep_that_goes_on_after_an_interruption_gives_what_it_would_have_given() {
         let (done, left) = trials.split_at(n_done);
         // The forwards of the trials that are done are not there any more.
         for part in [done, left] {
-            compare(&mut SharedForwards::new(history()), history, part, &request(&prompt));
+            compare(
+                &mut SharedForwards::new(history()),
+                history,
+                part,
+                &request(&prompt),
+            );
         }
     }
 }
@@ -310,14 +333,25 @@ fn a_forward_that_fails_fails_for_every_trial_and_spoils_none() {
     }
     // A model that refuses in the middle keeps its cache, and a smaller request is served as ever.
     let mut forwards = SharedForwards::new(history().with_context_len(9));
-    let rows = |n: u32| (0..n).map(|row| (row % 5, row)).unzip::<_, _, Vec<_>, Vec<_>>();
+    let rows = |n: u32| {
+        (0..n)
+            .map(|row| (row % 5, row))
+            .unzip::<_, _, Vec<_>, Vec<_>>()
+    };
     let feed = |forwards: &mut SharedForwards<ScriptedModel>, n| {
         let (tokens, positions) = rows(n);
         forwards.forward(&tokens, &positions, 1)
     };
     let prefill = feed(&mut forwards, 6).unwrap();
     let error = feed(&mut forwards, 4).unwrap_err();
-    assert!(matches!(error, ModelError::ContextOverflow { cached: 6, new: 4, .. }));
+    assert!(matches!(
+        error,
+        ModelError::ContextOverflow {
+            cached: 6,
+            new: 4,
+            ..
+        }
+    ));
     assert_eq!(forwards.cached_len(), 6);
     let window = feed(&mut forwards, 3).unwrap();
     forwards.truncate(0);

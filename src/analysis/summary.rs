@@ -306,6 +306,7 @@ fn measures(
                 )
             })
             .flatten(),
+        shared_forwards: sum(rows, |row| row.shared_forwards),
         fills: is_window.then(|| fills(&own.slots, bootstrap)).flatten(),
         exact_match: share(rows, |row| row.is_correct),
         same_text: share(rows, |row| baseline?.has_same_text(row)),

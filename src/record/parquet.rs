@@ -128,7 +128,7 @@ pub fn generations_file(path: &Path) -> Result<TableFile<GenerationRecord>, Writ
         tested: u64::clone, accepted: u64::clone, committed: u64::clone, filled: u64::clone,
         drafter_forwards: u64::clone, verifier_forwards: u64::clone,
         drafter_token_instances: u64::clone, token_instances: u64::clone,
-        forced_mask_commits: u64::clone, agreed: Option::clone, verifier_agreed: Option::clone,
+        forced_mask_commits: u64::clone, shared_forwards: u64::clone, agreed: Option::clone, verifier_agreed: Option::clone,
         finished_by: text,
         is_correct: Option::clone, score: Option::clone, text_hash: text, text: text, error: Option::clone,
         )

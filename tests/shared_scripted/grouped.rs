@@ -53,7 +53,8 @@ impl LanguageModel for GroupedModel {
         n_logits: usize,
     ) -> Result<Logits, ModelError> {
         let cached = self.cache.len();
-        self.shapes.push((cached, tokens.to_vec(), positions.to_vec()));
+        self.shapes
+            .push((cached, tokens.to_vec(), positions.to_vec()));
         let forward = hash((self.seed, &self.cache, tokens, positions));
         let rows = (0..tokens.len()).map(|row| hash((forward, row)));
         self.cache.extend(rows);

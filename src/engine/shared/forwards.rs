@@ -115,7 +115,11 @@ impl<M: LanguageModel> SharedForwards<M> {
         self.held = state;
     }
 
-    fn run(&mut self, known: Option<usize>, fed: Fed<'_>) -> Result<(Logits, Duration), ModelError> {
+    fn run(
+        &mut self,
+        known: Option<usize>,
+        fed: Fed<'_>,
+    ) -> Result<(Logits, Duration), ModelError> {
         self.restore()?;
         let started = Instant::now();
         let result = self.model.forward(fed.tokens, fed.positions, fed.n_logits);
