@@ -47,7 +47,7 @@ pub struct SharedForwards<M> {
 }
 
 impl<M: LanguageModel> SharedForwards<M> {
-    /// Nobody else may use `model`, whose cache is emptied.
+    /// Empties the cache of `model`.
     pub fn new(model: M) -> Self {
         Self::with_room(model, ROOM)
     }
