@@ -261,7 +261,7 @@ const BROKEN_SWEEPS: &[(&[&str], &str)] = &[
             DECODERS,
             "timing: {share_forwards: maybe}",
         ],
-        "timing.share_forwards: 'maybe' is not valid, expected true or false",
+        "timing.share_forwards: invalid type: string \"maybe\", expected true or false",
     ),
     (
         &[MODELS, WORKLOAD, DECODERS, "hardware: tpu"],
