@@ -249,6 +249,7 @@ impl Reader<'_> {
                 row.filled_per_forward_low,
                 row.filled_per_forward_high,
             ),
+            shared_forwards: row.shared_forwards,
             fills: None,
             exact_match: interval(row.exact_match, row.exact_match_low, row.exact_match_high),
             same_text: interval(row.same_text, row.same_text_low, row.same_text_high),

@@ -302,6 +302,7 @@ fn measures(
                 )
             })
             .flatten(),
+        shared_forwards: sum(rows, |row| row.shared_forwards),
         fills: None,
         exact_match: share(rows, |row| row.is_correct),
         same_text: share(rows, |row| baseline?.has_same_text(row)),

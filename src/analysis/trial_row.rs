@@ -75,6 +75,7 @@ fn fill(record: &mut TrialRecord, measured: &Measured<'_>, measures: &Measures) 
     record.accepted = measures.accepted;
     record.committed = measures.committed;
     record.filled = sum(rows, |row| row.filled);
+    record.shared_forwards = sum(rows, |row| row.shared_forwards);
     record.rounds = sum(rows, |row| row.rounds);
     record.drafter_forwards = sum(rows, |row| row.drafter_forwards);
     record.verifier_forwards = sum(rows, |row| row.verifier_forwards);

@@ -108,6 +108,8 @@ pub struct Measures {
     pub committed: u64,
     /// Window: tokens written into masks per forward.
     pub filled_per_forward: Option<Interval>,
+    /// Window: forwards that another trial had run on the same prompt, first repeats only.
+    pub shared_forwards: u64,
     /// Window: how good the filled tokens are.
     pub fills: Option<Fills>,
     /// Share of prompts whose answer scores as right; `None` when the workload has no answers.

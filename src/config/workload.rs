@@ -71,6 +71,9 @@ pub struct TimingSpec {
     pub warmup: usize,
     /// Time the baseline as a second trial too: its speedup over itself is noise.
     pub duplicate_baseline: bool,
+    /// Run a forward once for all window trials that need it on a prompt in a repeat, and charge each of
+    /// them the time that it took.
+    pub share_forwards: bool,
 }
 
 impl Default for TimingSpec {
@@ -79,6 +82,7 @@ impl Default for TimingSpec {
             repeats: 3,
             warmup: 1,
             duplicate_baseline: true,
+            share_forwards: true,
         }
     }
 }

@@ -128,7 +128,7 @@ pub fn generations_file(path: &Path) -> Result<TableFile<GenerationRecord>, Writ
         tested: u64::clone, accepted: u64::clone, committed: u64::clone, filled: u64::clone,
         drafter_forwards: u64::clone, verifier_forwards: u64::clone,
         drafter_token_instances: u64::clone, token_instances: u64::clone,
-        forced_mask_commits: u64::clone, agreed: Option::clone, verifier_agreed: Option::clone,
+        forced_mask_commits: u64::clone, shared_forwards: u64::clone, agreed: Option::clone, verifier_agreed: Option::clone,
         finished_by: text,
         is_correct: Option::clone, score: Option::clone, text_hash: text, text: text, error: Option::clone,
         )
@@ -181,7 +181,7 @@ pub fn write_trials(path: &Path, rows: &[TrialRecord]) -> Result<(), WriteError>
         trial_id: text, label: text, names: text, family: text, kind: text, config: text,
         is_lossless: bool::clone, mode: text, shard: shard, n_prompts: u64::clone, n_repeats: u64::clone,
         drafted: u64::clone, tested: u64::clone, accepted: u64::clone, committed: u64::clone,
-        filled: u64::clone, rounds: u64::clone, drafter_forwards: u64::clone,
+        filled: u64::clone, shared_forwards: u64::clone, rounds: u64::clone, drafter_forwards: u64::clone,
         verifier_forwards: u64::clone, token_instances: u64::clone,
         tokens_per_second: Option::clone, speedup: Option::clone, speedup_low: Option::clone,
         speedup_high: Option::clone, speedup_geometric: Option::clone,

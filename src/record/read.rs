@@ -34,7 +34,7 @@ pub fn read_trials(path: &Path) -> Result<Vec<TrialRecord>, TableError> {
 }
 
 /// Columns of `trials.parquet` that are no axis.
-const TRIAL_COLUMNS: [&str; 48] = [
+const TRIAL_COLUMNS: [&str; 49] = [
     "trial_id",
     "label",
     "names",
@@ -51,6 +51,7 @@ const TRIAL_COLUMNS: [&str; 48] = [
     "accepted",
     "committed",
     "filled",
+    "shared_forwards",
     "rounds",
     "drafter_forwards",
     "verifier_forwards",
@@ -128,6 +129,10 @@ fn trials(table: &Table) -> Result<Vec<TrialRecord>, String> {
         verifier_forwards,
         token_instances,
     );
+    // Runs of earlier versions shared nothing.
+    if table.has("shared_forwards") {
+        fill!(|name| table.u64s(name), shared_forwards);
+    }
     fill!(
         number,
         tokens_per_second,

@@ -59,6 +59,10 @@ pub struct GenerationRecord {
     pub drafter_token_instances: u64,
     pub token_instances: u64,
     pub forced_mask_commits: u64,
+    /// Forwards, prefill included, that another trial had run on this prompt in this repeat. Their times
+    /// are those measured then; they count as forwards like any other.
+    #[serde(default)]
+    pub shared_forwards: u64,
     /// Window decoders: committed tokens that equal the model's own next-token choice on the final
     /// text. First repeat only.
     pub agreed: Option<u64>,
@@ -148,6 +152,7 @@ pub struct TrialRecord {
     pub accepted: u64,
     pub committed: u64,
     pub filled: u64,
+    pub shared_forwards: u64,
     pub rounds: u64,
     pub drafter_forwards: u64,
     pub verifier_forwards: u64,

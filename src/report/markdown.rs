@@ -268,6 +268,18 @@ mod tests {
     }
 
     #[test]
+    fn trials_that_share_the_times_of_forwards_are_pointed_out() {
+        let mut view = small();
+        assert!(!text(&view).contains("Shared forwards"));
+        for (trial, n) in view.trials.iter_mut().zip([30, 12]) {
+            if let Ok(measures) = &mut trial.result {
+                measures.shared_forwards = n;
+            }
+        }
+        assert!(text(&view).contains("**Shared forwards.** 42 forwards of window trials"));
+    }
+
+    #[test]
     fn a_lossless_trial_with_another_text_raises_a_warning() {
         let mut view = small();
         assert!(!text(&view).contains("Warning"));

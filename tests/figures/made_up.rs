@@ -384,6 +384,7 @@ impl Maker {
             dropped_after: None,
             lossless: true,
             result: Ok(Measures {
+                shared_forwards: 0,
                 speedup: Some(bootstrap().ratio_of_sums(&pairs)),
                 speedup_geometric: bootstrap().geometric_mean_ratio(&pairs).ok(),
                 speedup_projected: Some(1.0 + 2.4 * (speedup - 0.9)),
