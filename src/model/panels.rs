@@ -64,7 +64,7 @@ impl Geometry {
 const LINE: usize = 64;
 
 /// Multiply-adds that are worth another thread: some ten microseconds, as long as it takes to wake one.
-const MIN_WORK: usize = 128 * 1024;
+const MIN_WORK: usize = 96 * 1024;
 
 /// More parts than threads, so that a thread that comes late finds less left to do.
 const PARTS_PER_THREAD: usize = 2;
