@@ -1,10 +1,10 @@
 //! A matrix of f32 weights on the CPU, laid out for products of a few rows.
 //!
 //! The columns lie in panels as wide as two vectors of the processor, one panel behind the other; in a
-//! panel, the inputs follow each other. A product walks through a panel once for up to eight rows: it
-//! loads two vectors of weights per input and multiplies them with that input of each row. Weights
-//! are thus read once from memory, so that eight rows cost little more than one while memory is the
-//! limit, and more rows find the panel in the cache.
+//! panel, the inputs follow each other. A product walks through two panels at once for up to six rows:
+//! per input, it loads the weights once and multiplies them with that input of each row. More rows walk
+//! through the same two panels again, which are in the cache by then. So weights are read once from
+//! memory, and several rows cost little more than one while memory is the limit.
 //!
 //! Every value is one chain of fused multiply-adds over the inputs in their order, whatever the number
 //! of rows and threads: a row's products have the same bits in every company.
@@ -42,7 +42,7 @@ impl Geometry {
     fn of<S: Simd>() -> Self {
         Self {
             width: VECTORS * S::F32_LANES,
-            max_rows: if S::REGISTER_COUNT >= 32 { 8 } else { 4 },
+            max_rows: if S::REGISTER_COUNT >= 32 { 6 } else { 3 },
             has_vectors: !S::IS_SCALAR,
         }
     }
