@@ -103,7 +103,7 @@ fn compare(criterion: &mut Criterion, size: &Size) {
         let x = tensor(&rows, [n_rows, in_len]);
         let ours = packed[0].multiply(&rows);
         let theirs = x.clone().matmul(dense[0].clone()).into_data();
-        let theirs = theirs.to_vec::<f32>().unwrap();
+        let theirs = theirs.try_to_vec::<f32>().unwrap();
         let is_near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-3;
         assert!(ours.iter().zip(&theirs).all(is_near));
         group.bench_function(BenchmarkId::new("packed", n_rows), |bencher| {

@@ -185,7 +185,7 @@ mod tests {
     }
 
     fn values(tensor: Tensor<2>) -> Vec<f32> {
-        tensor.into_data().to_vec::<f32>().unwrap()
+        tensor.into_data().try_to_vec::<f32>().unwrap()
     }
 
     #[test]
