@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::model::arch::Architecture;
-use crate::model::burn_lm::{LoadOptions, n_parameters, read_logits, row_context};
+use crate::model::burn_lm::{LoadOptions, n_parameters, on_threads, read_logits, row_context};
 use crate::model::kv_cache::{LayerCache, Placement};
 use crate::model::lm::{BatchedLanguageModel, Logits, ModelError, SequenceRows, TokenId};
 use crate::model::rope::Rope;
@@ -31,7 +31,7 @@ pub struct BatchedLm {
 }
 
 impl BatchedLm {
-    /// Wraps weights that are already on the device. `options.context_len` is the length of one sequence.
+    /// Wraps weights that are already on the device, and packs those that gain by it. `options.context_len` is the length of one sequence.
     ///
     /// # Panics
     /// When `n_sequences` is 0.
@@ -44,6 +44,7 @@ impl BatchedLm {
         assert!(n_sequences > 0, "a batch has at least one sequence");
         let capacity = options.context_len.min(arch.context_len);
         let (device, dtype) = (options.device.clone(), options.dtype);
+        let model = model.packed();
         Self {
             rope: Rope::new(&arch),
             layers: cache_layers(&arch, n_sequences, capacity, dtype, &device),
@@ -134,19 +135,21 @@ impl BatchedLanguageModel for BatchedLm {
         let target = (&self.device, self.dtype);
         let context = row_context(&self.rope, rows.len(), &call.positions, target);
         let cache = (&mut self.layers[..], &call.places[..]);
-        let hidden = self
-            .model
-            .forward_ragged(&self.arch, tokens, &context, cache, wanted);
+        let n_rows = context.batch * context.len;
+        let (model, arch) = (&self.model, &self.arch);
+        let logits = on_threads(model.is_worth_threads(n_rows), || {
+            let hidden = model.forward_ragged(arch, tokens, &context, cache, wanted);
+            (!call.cache_rows.is_empty()).then(|| model.logits(hidden))
+        });
         for place in &call.places {
             self.cached[place.sequence] = place.end();
         }
         let vocab_len = self.arch.vocab_len;
-        if call.cache_rows.is_empty() {
+        let Some(logits) = logits else {
             self.sync()?;
             let none = |_: &SequenceRows<'_>| Logits::new(Vec::new(), vocab_len);
             return Ok(rows.iter().map(none).collect());
-        }
-        let logits = self.model.logits(hidden);
+        };
         let values = read_logits(logits, self.n_drawable, |row| call.cache_rows[row]);
         if let Err(ModelError::NotANumber { .. }) = values {
             self.reset();

@@ -1,6 +1,5 @@
 //! A [`LanguageModel`] that runs on burn.
 
-use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::model::arch::Architecture;
@@ -51,9 +50,10 @@ impl BurnLm {
         Ok(Self::new(model, checkpoint.arch.clone(), options))
     }
 
-    /// Wraps weights that are already on the device.
+    /// Wraps weights that are already on the device, and packs those that gain by it.
     pub fn new(model: Transformer, arch: Architecture, options: &LoadOptions) -> Self {
         let capacity = options.context_len.min(arch.context_len);
+        let model = model.packed();
         Self {
             rope: Rope::new(&arch),
             cache: KvCache::new(&arch, capacity, options.dtype, &options.device),
@@ -117,6 +117,17 @@ impl BurnLm {
     }
 }
 
+/// Runs a forward on a thread of the rayon pool if products in it are shared: a thread of the pool
+/// hands work to another one in a few microseconds and does it itself where none comes, while any other
+/// thread would go to sleep and be woken again for each product.
+pub(super) fn on_threads<R: Send>(is_shared: bool, forward: impl FnOnce() -> R + Send) -> R {
+    if is_shared && rayon::current_num_threads() > 1 {
+        rayon::scope(|_| forward())
+    } else {
+        forward()
+    }
+}
+
 /// Weights of the model.
 pub(super) fn n_parameters(model: &Transformer, arch: &Architecture) -> usize {
     // A materialised tied head is a copy, not a weight of its own.
@@ -125,7 +136,7 @@ pub(super) fn n_parameters(model: &Transformer, arch: &Architecture) -> usize {
     } else {
         0
     };
-    model.num_params() - tied
+    model.n_weights() - tied
 }
 
 /// # Shapes
@@ -200,17 +211,18 @@ impl LanguageModel for BurnLm {
         let ids: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
         let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens.len()]), &self.device);
         let rows = row_context(&self.rope, 1, positions, (&self.device, self.dtype));
-        let hidden =
-            self.model
-                .forward_cached(&self.arch, ids, &rows, &mut self.cache, n_logits.max(1));
-        if n_logits == 0 {
+        let (model, arch, cache) = (&self.model, &self.arch, &mut self.cache);
+        let logits = on_threads(model.is_worth_threads(tokens.len()), || {
+            let hidden = model.forward_cached(arch, ids, &rows, cache, n_logits.max(1));
+            (n_logits > 0).then(|| model.logits(hidden))
+        });
+        let Some(logits) = logits else {
             self.device
                 .sync()
                 .map_err(|error| ModelError::Device(format!("the device failed: {error:?}")))?;
             return Ok(Logits::new(Vec::new(), self.arch.vocab_len));
-        }
+        };
         let first_row = self.cache.len() - n_logits;
-        let logits = self.model.logits(hidden);
         let values = read_logits(logits, self.n_drawable, |row| first_row + row)?;
         Ok(Logits::new(values, self.arch.vocab_len))
     }

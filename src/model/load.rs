@@ -8,6 +8,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use crate::model::arch::Architecture;
 use crate::model::attention::Attention;
 use crate::model::checkpoint::{Checkpoint, CheckpointError};
+use crate::model::linear::Linear;
 use crate::model::transformer::{Layer, Transformer};
 
 /// Whether a tied head gets a matrix of its own.
@@ -55,12 +56,16 @@ impl Loader<'_> {
         let embedding = self.values("model.embed_tokens.weight", &[vocab, hidden])?;
         let head = match (self.arch.tied_head, head) {
             (true, Head::Shared) => None,
-            (true, Head::Materialized) => {
-                Some(self.matrix(transposed(&embedding, vocab, hidden), hidden, vocab))
-            }
+            (true, Head::Materialized) => Some(
+                self.matrix(transposed(&embedding, vocab, hidden), hidden, vocab)
+                    .into(),
+            ),
             (false, _) => {
                 let values = self.values("lm_head.weight", &[vocab, hidden])?;
-                Some(self.matrix(transposed(&values, vocab, hidden), hidden, vocab))
+                Some(
+                    self.matrix(transposed(&values, vocab, hidden), hidden, vocab)
+                        .into(),
+                )
             }
         };
         Ok(Transformer {
@@ -118,7 +123,7 @@ impl Loader<'_> {
         &mut self,
         parts: &[(String, usize)],
         input: usize,
-    ) -> Result<Param<Tensor<2>>, CheckpointError> {
+    ) -> Result<Linear, CheckpointError> {
         let total: usize = parts.iter().map(|(_, width)| width).sum();
         let mut joined = vec![0.0; input * total];
         let mut start = 0;
@@ -131,7 +136,7 @@ impl Loader<'_> {
             }
             start += width;
         }
-        Ok(self.matrix(joined, input, total))
+        Ok(self.matrix(joined, input, total).into())
     }
 
     fn biases(

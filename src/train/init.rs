@@ -26,15 +26,15 @@ pub fn random_transformer(arch: &Architecture, seed: u64, device: &Device) -> Tr
             .map(|_| Layer {
                 attention_norm: ones(hidden, device),
                 attention: Attention {
-                    qkv: draw.matrix(hidden, heads + 2 * keys, deviation),
+                    qkv: draw.matrix(hidden, heads + 2 * keys, deviation).into(),
                     qkv_bias: None,
                     q_norm: Some(ones(arch.head_len, device)),
                     k_norm: Some(ones(arch.head_len, device)),
-                    output: draw.matrix(heads, hidden, residual),
+                    output: draw.matrix(heads, hidden, residual).into(),
                 },
                 mlp_norm: ones(hidden, device),
-                gate_up: draw.matrix(hidden, 2 * arch.ffn_len, deviation),
-                down: draw.matrix(arch.ffn_len, hidden, residual),
+                gate_up: draw.matrix(hidden, 2 * arch.ffn_len, deviation).into(),
+                down: draw.matrix(arch.ffn_len, hidden, residual).into(),
             })
             .collect(),
         final_norm: ones(hidden, device),

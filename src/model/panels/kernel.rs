@@ -1,0 +1,128 @@
+//! The inner loops: some rows times some panels, compiled for each set of vector instructions.
+
+use std::ops::Range;
+
+use pulp::{Simd, WithSimd, bytemuck};
+
+use super::{Geometry, PanelMatrix};
+
+/// Vectors side by side in a panel.
+pub(super) const VECTORS: usize = 2;
+
+/// The products of all rows with a range of panels.
+pub(super) struct Part<'a> {
+    pub matrix: &'a PanelMatrix,
+    pub rows: &'a [f32],
+    pub panels: Range<usize>,
+    /// Per row, the columns of these panels.
+    pub lines: Vec<&'a mut [f32]>,
+}
+
+impl WithSimd for Part<'_> {
+    type Output = ();
+
+    /// All that this calls in a loop is inlined, or it would be compiled without those instructions.
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, simd: S) {
+        let geometry = Geometry::of::<S>();
+        assert_eq!(
+            geometry, self.matrix.geometry,
+            "packed for another processor"
+        );
+        let n_rows = self.lines.len();
+        if n_rows <= geometry.max_rows {
+            self.block(simd, 0..n_rows, self.panels.clone());
+            return;
+        }
+        // Blocks of equal size: seven rows as four and three, not as six and a lonely one. The panels
+        // come from memory for the first block and from the cache for the others.
+        let n_blocks = n_rows.div_ceil(geometry.max_rows);
+        let mut panels = self.panels.clone();
+        while !panels.is_empty() {
+            let pair = panels.start..panels.end.min(panels.start + 2);
+            panels.start = pair.end;
+            for index in 0..n_blocks {
+                let bound = |index: usize| index * n_rows / n_blocks;
+                self.block(simd, bound(index)..bound(index + 1), pair.clone());
+            }
+        }
+    }
+}
+
+impl Part<'_> {
+    /// Several panels at a time, as many as the registers hold sums of: a processor fetches ahead better
+    /// from several places than from one, and eight chains of additions hide the latency of one.
+    #[inline(always)]
+    fn block<S: Simd>(&mut self, simd: S, rows: Range<usize>, panels: Range<usize>) {
+        match rows.len() {
+            1 => self.walk::<S, 1, 4>(simd, rows.start, panels),
+            2 => self.walk::<S, 2, 2>(simd, rows.start, panels),
+            3 => self.walk::<S, 3, 2>(simd, rows.start, panels),
+            4 => self.walk::<S, 4, 2>(simd, rows.start, panels),
+            5 => self.walk::<S, 5, 2>(simd, rows.start, panels),
+            6 => self.walk::<S, 6, 2>(simd, rows.start, panels),
+            n => assert_eq!(n, 0, "a block has at most six rows"),
+        }
+    }
+
+    #[inline(always)]
+    fn walk<S: Simd, const ROWS: usize, const PANELS: usize>(
+        &mut self,
+        simd: S,
+        first_row: usize,
+        panels: Range<usize>,
+    ) {
+        let mut panel = panels.start;
+        while panel + PANELS <= panels.end {
+            self.multiply::<S, ROWS, PANELS>(simd, first_row, panel);
+            panel += PANELS;
+        }
+        while panel < panels.end {
+            self.multiply::<S, ROWS, 1>(simd, first_row, panel);
+            panel += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn multiply<S: Simd, const ROWS: usize, const PANELS: usize>(
+        &mut self,
+        simd: S,
+        first_row: usize,
+        first_panel: usize,
+    ) {
+        let in_len = self.matrix.in_len;
+        // Slices of one length, so that no index below needs a check.
+        let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
+        for (index, row) in rows.iter_mut().enumerate() {
+            *row = &self.rows[(first_row + index) * in_len..][..in_len];
+        }
+        let mut panels: [&[[S::f32s; VECTORS]]; PANELS] = [&[]; PANELS];
+        for (index, panel) in panels.iter_mut().enumerate() {
+            let (vectors, _) = S::as_simd_f32s(self.matrix.panel(first_panel + index));
+            *panel = &vectors.as_chunks::<VECTORS>().0[..in_len];
+        }
+        let mut sums = [[[simd.splat_f32s(0.0); VECTORS]; ROWS]; PANELS];
+        for input in 0..in_len {
+            for panel in 0..PANELS {
+                let weights = panels[panel][input];
+                for row in 0..ROWS {
+                    let value = simd.splat_f32s(rows[row][input]);
+                    for vector in 0..VECTORS {
+                        let sum = &mut sums[panel][row][vector];
+                        *sum = simd.mul_add_f32s(value, weights[vector], *sum);
+                    }
+                }
+            }
+        }
+        let width = self.matrix.geometry.width;
+        let start = (first_panel - self.panels.start) * width;
+        for (panel, sums) in sums.iter().enumerate() {
+            for (line, sums) in self.lines[first_row..].iter_mut().zip(sums) {
+                let line = &mut line[start + panel * width..];
+                let n_columns = width.min(line.len());
+                let values: &[f32] = bytemuck::cast_slice(sums);
+                line[..n_columns].copy_from_slice(&values[..n_columns]);
+            }
+        }
+    }
+}

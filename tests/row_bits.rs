@@ -1,0 +1,49 @@
+//! The rows of one forward and forwards of one row, bit for bit.
+
+use wedlm_bench::model::device::{DeviceSpec, Dtype};
+use wedlm_bench::model::lm::LanguageModel;
+use wedlm_bench::model::loaded::{LoadedModel, Placement};
+use wedlm_bench::model::panels::has_vectors;
+
+const CACHED: usize = 100;
+
+fn bits(row: &[f32]) -> Vec<u32> {
+    row.iter().map(|logit| logit.to_bits()).collect()
+}
+
+/// Packed weights promise it of every product; that attention keeps it, on these processors and at this
+/// length, is burn's doing.
+#[test]
+fn a_forward_of_2_to_16_rows_gives_the_bits_of_forwards_of_1() {
+    if !has_vectors() {
+        return;
+    }
+    let placement = Placement {
+        device: DeviceSpec::Cpu,
+        dtype: Dtype::F32,
+        context_len: 512,
+    };
+    let mut model = LoadedModel::open("embedded:verifier", placement)
+        .unwrap()
+        .lm;
+    let tokens: Vec<u32> = (0..200).map(|index| 5 + (index * 37) % 300).collect();
+    let positions: Vec<u32> = (0..200).collect();
+    model
+        .forward(&tokens[..CACHED], &positions[..CACHED], 1)
+        .unwrap();
+    for n_rows in [2, 5, 9, 16] {
+        let rows = CACHED..CACHED + n_rows;
+        let mut alone = Vec::new();
+        for row in rows.clone() {
+            let logits = model.forward(&tokens[row..=row], &positions[row..=row], 1);
+            alone.push(bits(logits.unwrap().row(0)));
+        }
+        model.truncate(CACHED);
+        let together = model
+            .forward(&tokens[rows.clone()], &positions[rows], n_rows)
+            .unwrap();
+        let together: Vec<_> = together.rows().map(bits).collect();
+        assert!(together == alone, "{n_rows} rows");
+        model.truncate(CACHED);
+    }
+}
