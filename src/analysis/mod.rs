@@ -2,7 +2,9 @@
 
 pub mod cost;
 mod fills;
+pub mod flops;
 pub mod measured;
+pub mod metrics;
 pub mod summary;
 mod trial_row;
 pub mod view;

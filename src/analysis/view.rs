@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::analysis::metrics::RunMetrics;
 use crate::record::schema::Mode;
 use crate::stats::interval::Interval;
 
@@ -29,6 +30,8 @@ pub struct SweepView {
     pub cost_curves: Vec<CostCurve>,
     /// Replay against live; none when nothing was replayed.
     pub replay: Option<ReplayCheck>,
+    /// Acceptance, cost, quality and latency in detail; empty where nothing ran here.
+    pub metrics: RunMetrics,
     /// Name of the hardware profile behind [`Measures::speedup_projected`].
     pub hardware_profile: Option<String>,
 }

@@ -8,6 +8,7 @@ use crate::analysis::cost::ForwardTimes;
 use crate::analysis::summary::{Summariser, summarise};
 use crate::cli::MergeArgs;
 use crate::cmd::Failure;
+use crate::cmd::metrics::{self, Measurements};
 use crate::cmd::run_folder::{RunFolder, config_hash, read_manifest};
 use crate::cmd::sweep_view::view;
 use crate::config::load_sweep;
@@ -96,17 +97,27 @@ pub fn run(args: &MergeArgs) -> Result<(), Failure> {
     let bootstrap = Bootstrap::default();
     let profile = sweep.hardware_profile()?;
     let summariser = Summariser::new(&plan.trials, &bootstrap).with_dropped(dropped);
-    let summary = summarise(summariser, &plan.trials, &entries, profile.as_ref());
+    let mut summary = summarise(summariser, &plan.trials, &entries, profile.as_ref());
+    let categories = metrics::categories(&entries);
+    let measurements = Measurements {
+        trials: &plan.trials,
+        entries: &entries,
+        categories: &categories,
+        seed: sweep.seed,
+    };
+    let metrics = measurements.metrics(&mut summary, &bootstrap);
     let mut tables = folder.tables()?;
     tables.add_entries(&entries)?;
     folder.finish_tables(tables, &summary)?;
-    let view = view(
+    metrics::write(&folder, &metrics)?;
+    let mut view = view(
         &sweep,
         &manifest,
         summary,
         &forward_times(first),
         &bootstrap,
     )?;
+    view.metrics = metrics;
     folder.write_report(&view, &bootstrap)?;
     folder.write_manifest(&manifest)?;
     println!(

@@ -1,6 +1,7 @@
 //! A finished run as a report sees it.
 
 use crate::analysis::cost::{ForwardTimes, profile_curve};
+use crate::analysis::metrics::RunMetrics;
 use crate::analysis::summary::Summary;
 use crate::analysis::view::SweepView;
 use crate::cmd::Failure;
@@ -79,6 +80,7 @@ pub fn view(
         provenance,
         n_prompts: manifest.n_prompts,
         replay: None,
+        metrics: RunMetrics::default(),
         repeats: sweep.timing.repeats,
         baseline,
         trials: views.collect(),
