@@ -233,3 +233,146 @@ fn slot(p: &[f32], q: &[f32], rules: &[EntropyRule; 6], request: &Request<'_>) -
         overlap: p.iter().zip(&q).map(|(p, q)| p.min(*q)).sum(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::speculative::{SpeculativeRule, decode};
+    use crate::engine::step::{Generation, Outcome};
+    use crate::model::scripted::ScriptedModel;
+    use crate::policy::accept::AcceptRule;
+    use crate::policy::sample::{self, Sampling};
+    use crate::policy::stop::{DraftOrder, StopRule};
+
+    const VOCAB_LEN: usize = 11;
+
+    fn verifier() -> ScriptedModel {
+        ScriptedModel::history(3, VOCAB_LEN, 6.0)
+    }
+
+    fn drafter() -> ScriptedModel {
+        verifier().perturbed(4, 2.0)
+    }
+
+    /// More tokens than a piece has rows.
+    fn request() -> Request<'static> {
+        Request {
+            prompt: &[1, 2, 3],
+            max_new_tokens: 150,
+            ..Request::default()
+        }
+    }
+
+    fn decoded(request: &Request<'_>, accept: AcceptRule) -> Generation {
+        let rule = SpeculativeRule {
+            stop: StopRule::Fixed {},
+            order: DraftOrder::Before,
+            min_draft_len: 1,
+            max_draft_len: 4,
+            entropy: EntropyRule::default(),
+            accept,
+        };
+        decode(&mut drafter(), &mut verifier(), &rule, request).unwrap()
+    }
+
+    #[test]
+    fn a_look_back_sees_what_the_drafter_said_at_every_tested_slot() {
+        let request = request();
+        let generation = decoded(&request, AcceptRule::default());
+        let mut drafter = drafter();
+        let seen = look(
+            &mut verifier(),
+            Some(&mut drafter),
+            &request,
+            &generation.ids,
+        )
+        .unwrap();
+        assert_eq!(seen.slots.len(), generation.ids.len());
+        let mut n_rejected = 0;
+        let slots = generation.rounds.iter().flat_map(|round| &round.slots);
+        for slot in slots {
+            let is_tested = matches!(slot.outcome, Outcome::Accepted | Outcome::Rejected);
+            n_rejected += usize::from(slot.outcome == Outcome::Rejected);
+            if is_tested {
+                let seen = seen.slots[slot.position as usize - request.prompt.len()];
+                assert_eq!(seen.shannon_nats, slot.entropy);
+                assert!((seen.min_nats + slot.top1.ln()).abs() < 1e-6);
+            }
+        }
+        assert!(n_rejected > 10, "{n_rejected}");
+    }
+
+    #[test]
+    fn the_overlap_is_the_one_that_a_decoder_would_have_noted() {
+        let sampled = Request {
+            sampling: Sampling {
+                temperature: 0.7,
+                top_k: 5,
+                ..Sampling::default()
+            },
+            seed: 5,
+            ..request()
+        };
+        let mut noting = sampled;
+        noting.record.overlap = true;
+        let generation = decoded(&noting, AcceptRule::Rejection {});
+        let mut drafter = drafter();
+        let seen = look(
+            &mut verifier(),
+            Some(&mut drafter),
+            &sampled,
+            &generation.ids,
+        )
+        .unwrap();
+        let slots = generation.rounds.iter().flat_map(|round| &round.slots);
+        let mut n = 0;
+        for slot in slots.filter(|slot| slot.outcome == Outcome::Rejected) {
+            let seen = seen.slots[slot.position as usize - sampled.prompt.len()];
+            assert!((seen.overlap - slot.overlap.unwrap()).abs() < 1e-12);
+            n += 1;
+        }
+        assert!(n > 10, "{n}");
+    }
+
+    #[test]
+    fn the_probability_of_a_text_is_the_product_of_its_tokens() {
+        let request = request();
+        let ids = [4, 5, 6];
+        let seen = look(&mut verifier(), None, &request, &ids).unwrap();
+        let mut text = request.prompt.to_vec();
+        for (&id, log_prob) in ids.iter().zip(&seen.log_probs) {
+            let mut model = verifier();
+            let logits = model.forward(&text, &positions(0, text.len()), 1).unwrap();
+            let one = Sampling {
+                temperature: 1.0,
+                ..Sampling::default()
+            };
+            let p = sample::distribution(logits.last(), &one, None)[id as usize];
+            assert!((p.ln() - log_prob).abs() < 1e-5, "{p} {log_prob}");
+            text.push(id);
+        }
+        assert!(seen.slots.is_empty());
+    }
+
+    #[test]
+    fn only_tested_slots_have_seen_something() {
+        let slot = |position, outcome: &str| PositionRecord {
+            position,
+            outcome: outcome.into(),
+            ..PositionRecord::default()
+        };
+        let mut positions = [
+            slot(5, "accepted"),
+            slot(6, "rejected"),
+            slot(7, "untested"),
+            slot(6, "not_drafted"),
+        ];
+        let of = |shannon_nats| SlotRecord {
+            shannon_nats,
+            ..SlotRecord::default()
+        };
+        add_seen(&mut positions, &[of(0.5), of(1.5), of(2.5)], 5);
+        let seen = positions.map(|slot| slot.seen.map(|seen| seen.shannon_nats));
+        assert_eq!(seen, [Some(0.5), Some(1.5), None, None]);
+    }
+}

@@ -66,6 +66,7 @@ pub fn sweep() -> SweepView {
         ],
         replay: None,
         hardware_profile: Some("h100-8b".to_owned()),
+        ..SweepView::default()
     }
 }
 

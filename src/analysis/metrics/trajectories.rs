@@ -51,11 +51,16 @@ pub struct ShapeClass {
 /// A draft in the order of its slots.
 struct Drafted<'r> {
     slots: Vec<&'r PositionRecord>,
+    shape: Shape,
 }
 
 impl Drafted<'_> {
+    fn prompt(&self) -> usize {
+        self.slots[0].prompt
+    }
+
     fn entropies(&self) -> Vec<f64> {
-        self.slots.iter().map(|slot| slot.entropy_nats).collect()
+        entropies(&self.slots)
     }
 
     fn n_accepted(&self) -> usize {
@@ -63,29 +68,28 @@ impl Drafted<'_> {
     }
 }
 
+fn entropies(slots: &[&PositionRecord]) -> Vec<f64> {
+    slots.iter().map(|slot| slot.entropy_nats).collect()
+}
+
 /// Shapes by the entropy that the decoder read, the frequent ones first.
 pub(super) fn shapes(positions: &[&PositionRecord], bootstrap: &Bootstrap) -> Vec<ShapeClass> {
     let drafts = drafts(positions);
     let mut classes: BTreeMap<Shape, Vec<&Drafted<'_>>> = BTreeMap::new();
     for draft in &drafts {
-        classes
-            .entry(shape(&draft.entropies()))
-            .or_default()
-            .push(draft);
+        classes.entry(draft.shape).or_default().push(draft);
     }
-    let prompt = |draft: &Drafted<'_>| draft.slots[0].prompt;
     let mut shapes: Vec<ShapeClass> = classes
         .into_iter()
         .map(|(shape, own)| {
-            let is_own = |draft: &Drafted<'_>| own.iter().any(|one| std::ptr::eq(*one, draft));
             let shares = sums_by_prompt(
                 drafts.iter(),
-                |draft| prompt(draft),
-                |draft| (one_if(is_own(draft)), 1.0),
+                |draft| draft.prompt(),
+                |draft| (one_if(draft.shape == shape), 1.0),
             );
             let accepted = sums_by_prompt(
                 own.iter(),
-                |draft| prompt(draft),
+                |draft| draft.prompt(),
                 |draft| (draft.n_accepted() as f64, draft.slots.len() as f64),
             );
             let first = own[0];
@@ -120,7 +124,8 @@ fn drafts<'r>(positions: &[&'r PositionRecord]) -> Vec<Drafted<'r>> {
         .filter(|slots| slots.len() >= FEWEST_SLOTS);
     long.map(|mut slots| {
         slots.sort_by_key(|slot| slot.slot);
-        Drafted { slots }
+        let shape = shape(&entropies(&slots));
+        Drafted { slots, shape }
     })
     .collect()
 }
