@@ -4,8 +4,8 @@ FROM (
     SELECT
         categories.*,
         row_number() OVER (PARTITION BY categories.category ORDER BY categories.speedup DESC) AS place
-    FROM 'categories.parquet' AS categories
-    JOIN 'trials.parquet' AS trials ON trials.trial_id = categories.trial_id AND trials.mode = 'live'
+    FROM read_parquet('categories.parquet') AS categories
+    JOIN read_parquet('trials.parquet') AS trials ON trials.trial_id = categories.trial_id AND trials.mode = 'live'
     WHERE trials.is_lossless AND categories.speedup IS NOT NULL
 ) AS ranked
 WHERE place = 1

@@ -4,8 +4,8 @@ SELECT
     floor(log10(greatest(positions.shannon_nats, 1e-6))) AS decade,
     count(*) AS tested,
     avg(CASE WHEN positions.outcome = 'accepted' THEN 1.0 ELSE 0.0 END) AS accepted
-FROM 'positions.parquet' AS positions
-JOIN 'trials.parquet' AS trials ON trials.trial_id = positions.trial_id AND trials.mode = 'live'
+FROM read_parquet('positions.parquet') AS positions
+JOIN read_parquet('trials.parquet') AS trials ON trials.trial_id = positions.trial_id AND trials.mode = 'live'
 WHERE positions.outcome IN ('accepted', 'rejected') AND positions.shannon_nats IS NOT NULL
 GROUP BY trials.label, floor(log10(greatest(positions.shannon_nats, 1e-6)))
 ORDER BY trials.label, decade;
@@ -18,8 +18,8 @@ SELECT
     corr(positions.topk_10_nats, CASE WHEN positions.outcome = 'accepted' THEN 1.0 ELSE 0.0 END) AS topk_10,
     corr(positions.min_nats, CASE WHEN positions.outcome = 'accepted' THEN 1.0 ELSE 0.0 END) AS min,
     corr(positions.varentropy_nats2, CASE WHEN positions.outcome = 'accepted' THEN 1.0 ELSE 0.0 END) AS varentropy
-FROM 'positions.parquet' AS positions
-JOIN 'trials.parquet' AS trials ON trials.trial_id = positions.trial_id AND trials.mode = 'live'
+FROM read_parquet('positions.parquet') AS positions
+JOIN read_parquet('trials.parquet') AS trials ON trials.trial_id = positions.trial_id AND trials.mode = 'live'
 WHERE positions.outcome IN ('accepted', 'rejected') AND positions.shannon_nats IS NOT NULL
 GROUP BY trials.label
 ORDER BY trials.label;

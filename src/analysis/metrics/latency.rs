@@ -15,28 +15,47 @@ use crate::stats::sample::Sample;
 pub struct Latency {
     /// From the start of a round to its end.
     pub round_ns: Percentiles,
-    /// A round's time over the tokens that it committed, once for each of these.
+    /// A round's time over the tokens that it committed, once for each of these. Rounds that commit
+    /// nothing, as a window decoder has them, add their time to the next one that does.
     pub token_ns: Percentiles,
+}
+
+/// Times of one prompt.
+#[derive(Default)]
+struct Times {
+    rounds: Vec<f64>,
+    tokens: Vec<f64>,
+    /// Since a token was committed.
+    waited: f64,
 }
 
 /// None without timed rounds.
 pub(super) fn latency(rows: &TrialRows<'_>, bootstrap: &Bootstrap) -> Option<Latency> {
-    let mut by_prompt: BTreeMap<usize, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
-    let timed = rows.rounds.iter().filter(|round| round.wall_ns > 0);
-    for round in timed.filter(|round| round.committed > 0) {
-        let (rounds, tokens) = by_prompt.entry(round.prompt).or_default();
+    let mut by_prompt: BTreeMap<usize, Times> = BTreeMap::new();
+    for round in rows.rounds.iter().filter(|round| round.wall_ns > 0) {
+        let times = by_prompt.entry(round.prompt).or_default();
         let ns = round.wall_ns as f64;
-        rounds.push(ns);
-        tokens.extend(std::iter::repeat_n(
-            ns / round.committed as f64,
-            round.committed,
-        ));
+        times.rounds.push(ns);
+        times.waited += ns;
+        if round.committed > 0 {
+            let share = times.waited / round.committed as f64;
+            times
+                .tokens
+                .extend(std::iter::repeat_n(share, round.committed));
+            times.waited = 0.0;
+        }
     }
-    let n_tokens = by_prompt.values().map(|(_, tokens)| tokens.len()).sum();
+    let n_tokens = by_prompt.values().map(|times| times.tokens.len()).sum();
     let bootstrap = light(bootstrap, n_tokens);
-    let (rounds, tokens): (Vec<_>, Vec<_>) = by_prompt.into_values().unzip();
+    let times = by_prompt.into_values();
+    let (rounds, tokens): (Vec<_>, Vec<_>) =
+        times.map(|times| (times.rounds, times.tokens)).unzip();
     let percentiles = |values: Vec<Vec<f64>>| {
-        let samples: Result<Vec<Sample>, _> = values.into_iter().map(Sample::new).collect();
+        let samples: Result<Vec<Sample>, _> = values
+            .into_iter()
+            .filter(|values| !values.is_empty())
+            .map(Sample::new)
+            .collect();
         Percentiles::clustered(&samples.ok()?, &bootstrap)
     };
     Some(Latency {
@@ -73,6 +92,19 @@ mod tests {
         // Type 7: at place 3.6 between the fourth value, 10, and the fifth, 60.
         assert!((latency.token_ns.p90.estimate - 40.0).abs() < 1e-9);
         assert!(latency.token_ns.p90.low >= 10.0 && latency.token_ns.p90.high <= 60.0);
+    }
+
+    #[test]
+    fn a_round_that_commits_nothing_makes_the_next_token_wait() {
+        let rounds = [round(0, 30, 0), round(0, 50, 2), round(0, 40, 1)];
+        let rows = TrialRows {
+            rounds: rounds.iter().collect(),
+            ..TrialRows::default()
+        };
+        let latency = latency(&rows, &Bootstrap::default()).unwrap();
+        // Tokens wait 40, 40, 40; rounds take 30, 40, 50.
+        assert_eq!(latency.token_ns.p90.estimate, 40.0);
+        assert_eq!(latency.round_ns.p50.estimate, 40.0);
     }
 
     #[test]

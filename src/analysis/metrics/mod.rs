@@ -94,7 +94,7 @@ impl<'r> TrialRows<'r> {
         for &entry in entries {
             let row = &entry.generation;
             let is_earlier = |other: &&'r Entry| row.repeat < other.generation.repeat;
-            if row.error.is_none() && first.get(&row.prompt).is_none_or(|other| is_earlier(other)) {
+            if row.error.is_none() && first.get(&row.prompt).is_none_or(is_earlier) {
                 first.insert(row.prompt, entry);
             }
         }

@@ -61,7 +61,7 @@ struct Halves {
 /// Rows over all prompts, then by category where there are several. `views` are the trials of a sweep,
 /// the baseline first; `categories` are those of its prompts, in the order of
 /// [`prompt_ns`](crate::analysis::view::Measures::prompt_ns). Trials that ran on fewer prompts are no
-/// candidates.
+/// candidates; without two of a decoder entry whose rule reads entropy there are no rows.
 pub fn tuned(
     views: &[TrialView],
     categories: &[String],
@@ -147,6 +147,11 @@ impl Contest<'_> {
                 Some((_, members)) => members.push(view),
                 None => families.push((name, vec![view])),
             }
+        }
+        // A lone candidate is no choice; fixed k stands beside one.
+        families.retain(|(name, members)| *name == FIXED_LENGTH || members.len() > 1);
+        if families.iter().all(|(name, _)| *name == FIXED_LENGTH) {
+            return Vec::new();
         }
         let fixed = families.iter().find(|(name, _)| *name == FIXED_LENGTH);
         let fixed = fixed.and_then(|(_, members)| self.fastest(members, &self.halves.tuned));

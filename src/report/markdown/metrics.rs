@@ -61,14 +61,16 @@ fn shown(view: &SweepView) -> Vec<&TrialMetrics> {
     labels.iter().filter_map(of).collect()
 }
 
+/// The first `n_names` columns and examples are text, the others numbers.
 fn table(header: &[&str], n_names: usize, rows: Vec<Vec<String>>) -> String {
     let line = |cells: &[String]| format!("| {} |", cells.join(" | "));
-    let names = header.iter().map(|name| (*name).to_owned());
-    let rule = (0..header.len()).map(|place| if place < n_names { "---" } else { "--:" });
-    let mut lines = vec![
-        line(&names.collect::<Vec<_>>()),
-        format!("|{}|", rule.collect::<Vec<_>>().join("|")),
-    ];
+    let names: Vec<String> = header.iter().map(|name| (*name).to_owned()).collect();
+    let rule = header.iter().enumerate().map(|(place, name)| {
+        let is_text = place < n_names || *name == "example";
+        if is_text { "---" } else { "--:" }
+    });
+    let rule: Vec<&str> = rule.collect();
+    let mut lines = vec![line(&names), format!("|{}|", rule.join("|"))];
     lines.extend(rows.iter().map(|cells| line(cells)));
     lines.join("\n")
 }
