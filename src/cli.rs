@@ -20,6 +20,8 @@ pub enum Verb {
     Sweep(SweepArgs),
     /// Join the runs of a sweep's shards into one run, with its tables, figures and report
     Merge(MergeArgs),
+    /// Write the report of finished runs again: Markdown, HTML, LaTeX tables, figures
+    Report(ReportArgs),
     /// Decode the prompts of a sweep once and note what every stopping rule would need
     Trace(TraceArgs),
     /// Answer a sweep from a trace instead of decoding
@@ -46,8 +48,9 @@ pub struct SweepArgs {
     /// Folder for run folders
     #[arg(long, default_value = "results")]
     pub out: PathBuf,
-    /// Continue the newest unfinished run of this sweep, if there is one, or the one in FOLDER
-    #[arg(long, value_name = "FOLDER")]
+    /// Continue the newest unfinished run of this sweep, if there is one, or the one in =FOLDER
+    // With a space, the sweep file behind a bare `--resume` would be taken for the folder.
+    #[arg(long, value_name = "FOLDER", require_equals = true)]
     pub resume: Option<Option<PathBuf>>,
     /// Run part I of N equal ones, and the baselines; `merge` joins the parts
     #[arg(long, value_name = "I/N")]
@@ -79,6 +82,19 @@ pub struct MergeArgs {
     /// Allow that trials or prompts are missing
     #[arg(long)]
     pub partial: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Folders of finished runs
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Folder for the report; of several runs each gets one of its own in there [default: the run folder]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write nothing; exit with 1 when a report is missing or was made from other data
+    #[arg(long)]
+    pub check: bool,
 }
 
 #[derive(Debug, Args)]

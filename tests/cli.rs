@@ -377,7 +377,7 @@ fn write_sweep(folder: &Path, decoders: &str) -> String {
          models: {{verifier: \"embedded:verifier\", drafter: \"embedded:drafter-10\"}}\n\
          workload: {{source: \"synthetic:gsm8k\", limit: 5, seed: 17, max_new_tokens: 60}}\n\
          decoders:\n{decoders}\n\
-         timing: {{repeats: 1, warmup: 0}}\n"
+         timing: {{repeats: 1, warmup: 0, duplicate_baseline: false}}\n"
     );
     fs::write(&path, text).unwrap();
     path.to_str().unwrap().to_owned()
@@ -572,7 +572,7 @@ decoders:
   - {name: lossy, kind: speculative, stop: {kind: fixed}, accept: {kind: typical}}
 mode: auto
 replay: {check: 8}
-timing: {repeats: 1, warmup: 0}
+timing: {repeats: 1, warmup: 0, duplicate_baseline: false}
 ";
 
 #[test]

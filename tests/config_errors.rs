@@ -251,6 +251,19 @@ const BROKEN_SWEEPS: &[(&[&str], &str)] = &[
         "timing.repeats: 0 repeats measure nothing, expected 1 or more",
     ),
     (
+        &[MODELS, WORKLOAD, DECODERS, "timing: {share_forward: false}"],
+        "timing: unknown field 'share_forward', expected one of 'repeats', 'warmup', 'duplicate_baseline', 'share_forwards'; did you mean 'share_forwards'?",
+    ),
+    (
+        &[
+            MODELS,
+            WORKLOAD,
+            DECODERS,
+            "timing: {share_forwards: maybe}",
+        ],
+        "timing.share_forwards: invalid type: string \"maybe\", expected true or false",
+    ),
+    (
         &[MODELS, WORKLOAD, DECODERS, "hardware: tpu"],
         "hardware: there is no profile 'tpu', expected 'llama-3.1-8b-h100' or the path of a YAML file",
     ),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use wedlm_bench::analysis::details::Details;
 use wedlm_bench::analysis::view::{SweepView, TrialKind, TrialView};
 use wedlm_bench::report::chart::{Chart, Layer, Symbol};
 use wedlm_bench::report::figures::{FigureKind, draw_all};
@@ -37,7 +38,11 @@ fn n_points(chart: &Chart) -> usize {
     layers
         .map(|layer| match layer {
             Layer::Series { points, .. } => points.len(),
-            Layer::Bars { .. } | Layer::Line { .. } | Layer::Rule { .. } | Layer::Ring { .. } => 0,
+            Layer::Bars { .. }
+            | Layer::Line { .. }
+            | Layer::Rule { .. }
+            | Layer::Ring { .. }
+            | Layer::Cells(_) => 0,
         })
         .sum()
 }
@@ -61,10 +66,10 @@ fn keep(mut view: SweepView, is_kept: impl Fn(&TrialView) -> bool) -> SweepView 
 }
 
 #[test]
-fn a_full_sweep_gives_every_figure_as_svg_and_as_png_of_twice_the_page_size() {
+fn a_full_sweep_gives_every_figure_as_svg_as_pdf_and_as_png_of_twice_the_page_size() {
     let folder = tempfile::tempdir().unwrap();
     let figures = draw_all(&made_up::sweep(), folder.path()).unwrap();
-    assert_eq!(figures.len(), 5);
+    assert_eq!(figures.len(), 11);
     for figure in &figures {
         let files = figure.outcome.as_ref().unwrap();
         assert_eq!(png_size(&files.png), (1600, 1000));
@@ -72,9 +77,11 @@ fn a_full_sweep_gives_every_figure_as_svg_and_as_png_of_twice_the_page_size() {
         assert!(svg.starts_with(r#"<svg width="1600" height="1000""#));
         assert!(svg.contains(figure.kind.title()));
         assert!(svg.contains("wedlm-bench 0.1.0 (git 1a2b3c4)"));
+        let pdf = std::fs::read(&files.pdf).unwrap();
+        assert!(pdf.starts_with(b"%PDF-1.4\n") && pdf.ends_with(b"%%EOF\n"));
     }
     let n_files = std::fs::read_dir(folder.path()).unwrap().count();
-    assert_eq!(n_files, 10, "no temporary file is left");
+    assert_eq!(n_files, 33, "no temporary file is left");
 }
 
 #[test]
@@ -104,9 +111,11 @@ fn measured_and_projected_speedups_have_their_own_panels_and_markers() {
     for (panel, hollow) in chart.panels.iter().zip([false, true]) {
         let looks = panel.layers.iter().filter_map(|layer| match layer {
             Layer::Series { look, .. } => Some(look),
-            Layer::Bars { .. } | Layer::Line { .. } | Layer::Rule { .. } | Layer::Ring { .. } => {
-                None
-            }
+            Layer::Bars { .. }
+            | Layer::Line { .. }
+            | Layer::Rule { .. }
+            | Layer::Ring { .. }
+            | Layer::Cells(_) => None,
         });
         assert!(looks.into_iter().all(|look| look.is_hollow == hollow));
         let has_ring = panel
@@ -143,7 +152,8 @@ fn draft_length_shows_the_fastest_trial_of_each_entry_with_fixed_k_first() {
                 Layer::Series { .. }
                 | Layer::Line { .. }
                 | Layer::Rule { .. }
-                | Layer::Ring { .. } => None,
+                | Layer::Ring { .. }
+                | Layer::Cells(_) => None,
             })
             .sum();
         assert!((heights - 1.0).abs() < 1e-9, "the shares add up to 1");
@@ -197,13 +207,16 @@ fn a_family_without_trials_leaves_out_its_figures_only() {
         kinds,
         [
             FigureKind::AcceptanceSpeedup,
+            FigureKind::Category,
             FigureKind::Window,
+            FigureKind::Latency,
+            FigureKind::Replay,
             FigureKind::Cost
         ]
     );
     let no_window = keep(made_up::sweep(), |trial| trial.kind != TrialKind::Window);
     assert!(FigureKind::Window.chart(&no_window).is_err());
-    assert_eq!(every_svg(&no_window).len(), 4);
+    assert_eq!(every_svg(&no_window).len(), 10);
 }
 
 #[test]
@@ -228,7 +241,7 @@ fn trials_that_are_all_equal_are_drawn_on_axes_with_a_width() {
         measures.filled_per_forward = Some(Interval::exact(0.0));
         measures.exact_match = Some(Interval::exact(0.0));
     });
-    assert_eq!(every_svg(&view).len(), 5);
+    assert_eq!(every_svg(&view).len(), 11);
 }
 
 #[test]
@@ -246,11 +259,12 @@ fn one_prompt_without_any_interval_is_drawn_without_error_bars() {
     });
     for (kind, svg) in every_svg(&view) {
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{kind:?}");
-        assert_eq!(
-            svg.contains("Error bars"),
-            kind == FigureKind::Cost,
-            "{kind:?}"
+        // Those of the others do not come from the numbers of the trials.
+        let has_bars = matches!(
+            kind,
+            FigureKind::Cost | FigureKind::Category | FigureKind::Hazard | FigureKind::Replay
         );
+        assert_eq!(svg.contains("Error bars"), has_bars, "{kind:?}");
     }
 }
 
@@ -264,6 +278,8 @@ fn numbers_that_are_not_finite_or_far_too_large_leave_their_place_empty() {
             measures.filled_per_forward = Some(Interval::exact(hopeless));
             measures.exact_match = Some(Interval::exact(hopeless));
         });
+        view.details = Details::default();
+        view.replay = None;
         for curve in &mut view.cost_curves {
             for point in &mut curve.points {
                 point.ratio = Interval::exact(hopeless);
@@ -282,7 +298,15 @@ fn missing_acceptance_rates_and_empty_histograms_leave_out_their_figures() {
         measures.draft_len_histogram = vec![12, 0, 0];
     });
     let kinds: Vec<FigureKind> = every_svg(&view).into_iter().map(|(kind, _)| kind).collect();
-    assert_eq!(kinds, [FigureKind::Window, FigureKind::Cost]);
+    let expected = FigureKind::ALL.into_iter().filter(|kind| {
+        !matches!(
+            kind,
+            FigureKind::ThresholdAcceptance
+                | FigureKind::AcceptanceSpeedup
+                | FigureKind::DraftLength
+        )
+    });
+    assert_eq!(kinds, expected.collect::<Vec<_>>());
 }
 
 #[test]
@@ -291,6 +315,8 @@ fn a_sweep_whose_trials_all_failed_gives_no_figure_of_trials() {
     for trial in view.trials.iter_mut().chain(&mut view.baseline) {
         trial.result = Err("out of memory".to_owned());
     }
+    view.details = Details::default();
+    view.replay = None;
     let kinds: Vec<FigureKind> = every_svg(&view).into_iter().map(|(kind, _)| kind).collect();
     assert_eq!(kinds, [FigureKind::Cost]);
 }

@@ -12,12 +12,13 @@ use serde_json::Value;
 
 const CONFIG: &str = "\
 name: kills
-models: {verifier: \"embedded:verifier\", drafter: \"embedded:drafter-10\"}
+models: {verifier: \"embedded:verifier\", drafter: \"embedded:drafter-10\", window: \"embedded:wedlm\"}
 workload: {source: \"synthetic:gsm8k\", limit: 12, seed: 5, max_new_tokens: 40}
 decoders:
   - {name: fixed, kind: speculative, stop: {kind: fixed}, max_draft_len: 4}
   - {name: stream, kind: speculative, stop: {kind: hf_heuristic, start: 2, scope: stream}}
   - {name: batched, kind: speculative, stop: {kind: absolute}, batch_size: 5}
+  - {name: window, kind: window, window_size: 8, grid: {select.entropy_threshold: [0.3, 0.6]}}
 timing: {repeats: 2, warmup: 0}
 ";
 
@@ -59,7 +60,7 @@ fn finished(out: &Path) -> PathBuf {
     folder
 }
 
-/// What a run's journal holds, but for times: each generation, its rounds and its slots.
+/// What a run's journal holds, but for times and for whose forwards were used: each generation, its rounds and its slots.
 fn facts(folder: &Path) -> BTreeMap<String, Value> {
     let journal = fs::read_to_string(folder.join("journal.jsonl")).unwrap();
     let mut facts = BTreeMap::new();
@@ -77,7 +78,7 @@ fn facts(folder: &Path) -> BTreeMap<String, Value> {
 fn forget_times(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.retain(|key, _| !key.ends_with("_ns"));
+            map.retain(|key, _| !key.ends_with("_ns") && key != "shared_forwards");
             map.values_mut().for_each(forget_times);
         }
         Value::Array(list) => list.iter_mut().for_each(forget_times),
@@ -91,7 +92,7 @@ fn a_sweep_killed_many_times_ends_like_an_unbroken_one() {
     let config = folder.path().join("kills.yaml");
     fs::write(&config, CONFIG).unwrap();
     let unbroken = facts(&finish(&config, &folder.path().join("unbroken")));
-    let n_trials = 5; // two baselines, three decoders
+    let n_trials = 7; // two baselines, three speculative decoders, two windows
     assert_eq!(unbroken.len(), n_trials * 12 * 2);
 
     let mut rng = ChaCha8Rng::seed_from_u64(8);

@@ -312,7 +312,7 @@ fn resume_takes_the_newest_run_that_it_continues_exactly() {
 fn a_named_folder_is_continued_or_the_reason_is_given() {
     let out = tempfile::tempdir().unwrap();
     let run = folder(&smoke(out.path(), &[]));
-    let named = ["--resume", run.to_str().unwrap()];
+    let named = [&*format!("--resume={}", run.display())];
     let message = refused(&smoke(out.path(), &named));
     assert!(message.contains("is finished"), "{message}");
     leave_unfinished(&run);
@@ -337,7 +337,7 @@ fn a_named_folder_is_continued_or_the_reason_is_given() {
     fs::write(run.join("manifest.json"), older.to_string()).unwrap();
     let message = refused(&smoke(out.path(), &named));
     assert!(message.contains("version 0.0.1, not "), "{message}");
-    let nothing = ["--resume", out.path().to_str().unwrap()];
+    let nothing = [&*format!("--resume={}", out.path().display())];
     let message = refused(&smoke(out.path(), &nothing));
     assert!(message.contains("is no run folder"), "{message}");
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::config::hardware::HardwareProfile;
 use crate::plan::shard::Shard;
 use crate::record::journal::Entry;
-use crate::record::schema::{GenerationRecord, PositionRecord};
+use crate::record::schema::GenerationRecord;
 use crate::stats::interval::Interval;
 use crate::stats::sample::Sample;
 use crate::trace::cost::Costs;
@@ -24,8 +24,6 @@ pub struct Measured<'a> {
     /// Seconds that the rounds of each prompt would take on the profile's machine, prefill not
     /// included; empty without a profile.
     pub projected_seconds: Vec<f64>,
-    /// Slots looked at by a decoder that ran here.
-    pub slots: Vec<&'a PositionRecord>,
     /// Replayed: the error of the cost model alone, as an interval around the predicted speedup.
     pub calibration: Option<Interval>,
 }
@@ -56,7 +54,6 @@ impl<'a> Measured<'a> {
             n_repeats: by_prompt.values().map(Vec::len).max().unwrap_or(0),
             draft_lens: Vec::new(),
             projected_seconds: Vec::new(),
-            slots: Vec::new(),
             calibration: None,
         };
         for repeats in by_prompt.values() {
@@ -66,7 +63,6 @@ impl<'a> Measured<'a> {
             let first = repeats.iter().min_by_key(|entry| entry.generation.repeat);
             let first = first.expect("a prompt has at least one generation");
             measured.rows.push(&first.generation);
-            measured.slots.extend(&first.positions);
             for round in &first.rounds {
                 add(&mut measured.draft_lens, round.draft_len, 1);
             }
@@ -109,7 +105,6 @@ impl<'a> Measured<'a> {
             n_repeats: 0,
             draft_lens,
             projected_seconds: profile.map(projected).unwrap_or_default(),
-            slots: Vec::new(),
             calibration: Some(calibration),
         }
     }

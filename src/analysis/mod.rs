@@ -1,10 +1,14 @@
 //! From the rows of a run to the figures of each trial.
 
 pub mod cost;
+pub mod details;
 mod fills;
 pub mod flops;
+pub mod generations;
 pub mod measured;
 pub mod metrics;
+pub mod read_back;
+pub mod replay_check;
 pub mod summary;
 mod trial_row;
 pub mod view;

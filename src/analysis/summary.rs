@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::analysis::fills::fills;
 use crate::analysis::measured::{Baseline, Measured};
-use crate::analysis::trial_row::{axis_names, plain, record};
+use crate::analysis::trial_row::{axis_names, dropped_note, plain, record};
 use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
 use crate::config::decoder::DecoderSpec;
 use crate::config::hardware::HardwareProfile;
 use crate::plan::shard::Shard;
-use crate::plan::{Trial, reads_entropy, select_reads_entropy};
+use crate::plan::{Trial, is_duplicate, reads_entropy, select_reads_entropy};
 use crate::policy::stop::StopRule;
 use crate::record::journal::Entry;
 use crate::record::schema::{GenerationRecord, Mode, TrialRecord};
@@ -75,7 +74,9 @@ impl<'b> Summariser<'b> {
 
     /// Adds a trial that ran here; a baseline is at once what the trials behind it are compared with.
     pub fn add_live(&mut self, trial: &Trial, measured: &Result<Measured<'_>, String>) {
-        if let (TrialKind::Autoregressive, Ok(measured)) = (kind(trial), measured) {
+        if let (TrialKind::Autoregressive, Ok(measured)) =
+            (kind(&trial.decoder, &trial.id), measured)
+        {
             self.add_baseline(trial.decoder.batch_size(), Mode::Live, measured);
         }
         self.add(trial, Mode::Live, measured);
@@ -90,7 +91,7 @@ impl<'b> Summariser<'b> {
     ) -> TrialView {
         let of_shards = self.baselines.get(&(trial.decoder.batch_size(), mode));
         let of_shards = of_shards.map_or(&[][..], Vec::as_slice);
-        let is_baseline = kind(trial) == TrialKind::Autoregressive;
+        let is_baseline = kind(&trial.decoder, &trial.id) == TrialKind::Autoregressive;
         let result = measured
             .as_ref()
             .map(|measured| {
@@ -115,11 +116,11 @@ impl<'b> Summariser<'b> {
             &result,
             &self.axis_names,
         );
-        record.note = dropped_after.map(|n| format!("dropped after {n} prompts"));
+        record.note = dropped_after.map(dropped_note);
         self.summary.records.push(record);
         TrialView {
             label: trial.label.clone(),
-            kind: kind(trial),
+            kind: kind(&trial.decoder, &trial.id),
             family: trial.family.clone(),
             axes: trial
                 .axes
@@ -132,11 +133,6 @@ impl<'b> Summariser<'b> {
             lossless: trial.decoder.is_lossless(),
             result,
         }
-    }
-
-    /// The views so far.
-    pub fn views(&self) -> &[TrialView] {
-        &self.summary.views
     }
 
     pub fn finish(self) -> Summary {
@@ -167,7 +163,7 @@ pub fn summarise(
             .next()
             .unwrap_or_else(|| Measured::live(&[], profile));
         summariser.add_live(trial, &shown);
-        for measured in of_shards.flatten().filter(|_| !trial.is_duplicate) {
+        for measured in of_shards.flatten().filter(|_| !is_duplicate(&trial.id)) {
             summariser.add_baseline(trial.decoder.batch_size(), Mode::Live, &measured);
         }
     }
@@ -184,9 +180,9 @@ pub fn by_trial(entries: &[Entry]) -> HashMap<&str, Vec<&Entry>> {
     by_trial
 }
 
-fn kind(trial: &Trial) -> TrialKind {
-    match &trial.decoder {
-        DecoderSpec::Autoregressive { .. } if trial.is_duplicate => TrialKind::Duplicate,
+pub(super) fn kind(decoder: &DecoderSpec, trial_id: &str) -> TrialKind {
+    match decoder {
+        DecoderSpec::Autoregressive { .. } if is_duplicate(trial_id) => TrialKind::Duplicate,
         DecoderSpec::Autoregressive { .. } => TrialKind::Autoregressive,
         DecoderSpec::Speculative { stop, .. } => TrialKind::Speculative(draft_rule(stop)),
         DecoderSpec::Window { .. } => TrialKind::Window,
@@ -306,7 +302,8 @@ fn measures(
                 )
             })
             .flatten(),
-        fills: is_window.then(|| fills(&own.slots, bootstrap)).flatten(),
+        shared_forwards: sum(rows, |row| row.shared_forwards),
+        fills: None,
         exact_match: share(rows, |row| row.is_correct),
         same_text: share(rows, |row| baseline?.has_same_text(row)),
         draft_len_histogram: own.draft_lens.clone(),

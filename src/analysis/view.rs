@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::analysis::details::Details;
 use crate::analysis::metrics::RunMetrics;
 use crate::record::schema::Mode;
 use crate::stats::interval::Interval;
@@ -34,6 +35,8 @@ pub struct SweepView {
     pub metrics: RunMetrics,
     /// Name of the hardware profile behind [`Measures::speedup_projected`].
     pub hardware_profile: Option<String>,
+    /// What the tables of generations, rounds and positions say of the trials in [`SweepView::chosen`].
+    pub details: Details,
 }
 
 /// One point of the grid.
@@ -108,6 +111,8 @@ pub struct Measures {
     pub committed: u64,
     /// Window: tokens written into masks per forward.
     pub filled_per_forward: Option<Interval>,
+    /// Window: forwards that another trial had run on the same prompt, first repeats only.
+    pub shared_forwards: u64,
     /// Window: how good the filled tokens are.
     pub fills: Option<Fills>,
     /// Share of prompts whose answer scores as right; `None` when the workload has no answers.
@@ -258,9 +263,57 @@ impl SweepView {
             .map(|(trial, _)| trial)
     }
 
+    /// The fastest fixed draft length, then the fastest trial of every other decoder entry: those that a
+    /// report compares.
+    pub fn chosen(&self) -> Vec<&TrialView> {
+        let mut chosen: Vec<&TrialView> = self.best_fixed().into_iter().collect();
+        for family in self.families() {
+            let of_family = |trial: &TrialView| trial.family == family;
+            let fastest = self.best(of_family).or_else(|| {
+                let mut trials = self.trials.iter();
+                trials.find(|trial| of_family(trial) && trial.measures().is_some())
+            });
+            let is_new = |trial: &&TrialView| !chosen.iter().any(|one| std::ptr::eq(*one, *trial));
+            chosen.extend(fastest.filter(is_new));
+        }
+        chosen
+    }
+
     pub fn best_fixed(&self) -> Option<&TrialView> {
         self.best(|trial| trial.kind == TrialKind::Speculative(DraftRule::FixedLength))
     }
+
+    /// The trials that a table of all of them shows, in the order of the plan: the fastest ones where a
+    /// reader could not look through all.
+    pub fn listed(&self) -> Vec<&TrialView> {
+        let speed = |trial: &TrialView| {
+            let speedup = trial.speedup();
+            speedup.map_or(f64::NEG_INFINITY, |speedup| speedup.estimate)
+        };
+        let mut places: Vec<usize> = (0..self.trials.len()).collect();
+        if places.len() > Self::MOST_LISTED {
+            places.sort_by(|&a, &b| {
+                let (one, other) = (speed(&self.trials[a]), speed(&self.trials[b]));
+                other.total_cmp(&one)
+            });
+            places.truncate(Self::MOST_LISTED);
+            places.sort_unstable();
+        }
+        places.iter().map(|&place| &self.trials[place]).collect()
+    }
+
+    /// What a table says that does not show every trial.
+    pub fn unlisted(&self) -> Option<String> {
+        let n = self.trials.len();
+        (n > Self::MOST_LISTED).then(|| {
+            format!(
+                "The fastest {} of {n} trials are listed; trials.parquet holds all.",
+                Self::MOST_LISTED
+            )
+        })
+    }
+
+    const MOST_LISTED: usize = 3_000;
 
     /// `60 prompts × 3 repeats`.
     pub fn size(&self) -> String {

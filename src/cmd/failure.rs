@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::analysis::read_back::ReadBackError;
 use crate::config::ConfigError;
 use crate::config::train::TrainSpecError;
 use crate::engine::session::EngineError;
@@ -11,8 +12,9 @@ use crate::model::loaded::LoadError;
 use crate::model::tokenizer::TokenizerMismatch;
 use crate::record::join::JoinError;
 use crate::record::parquet::WriteError;
+use crate::record::read::TableError;
 use crate::record::trace_files::ReadError;
-use crate::report::render::FigureError;
+use crate::report::files::ReportError;
 use crate::trace::replay::ReplayRefusal;
 use crate::train::trainer::TrainError;
 use crate::workload::WorkloadError;
@@ -47,7 +49,11 @@ pub enum Failure {
     #[error("{}: {reason}", path.display())]
     File { path: PathBuf, reason: String },
     #[error(transparent)]
-    Figure(#[from] FigureError),
+    ReadBack(#[from] ReadBackError),
+    #[error(transparent)]
+    Table(#[from] TableError),
+    #[error(transparent)]
+    Report(#[from] ReportError),
     #[error(transparent)]
     Train(#[from] TrainError),
     #[error("{0}")]
@@ -82,7 +88,9 @@ impl Failure {
             | Self::Engine(_)
             | Self::Model(_)
             | Self::Write(_)
-            | Self::Figure(_)
+            | Self::ReadBack(_)
+            | Self::Table(_)
+            | Self::Report(_)
             | Self::Trace(_)
             | Self::Replay(_)
             | Self::File { .. }

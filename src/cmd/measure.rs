@@ -6,7 +6,9 @@ use crate::cmd::agreement::Agreement;
 use crate::cmd::models::LoadedModels;
 use crate::cmd::rows::{add_flops, add_rounds, fill, ns};
 use crate::config::decoder::DecoderSpec;
-use crate::engine::session::{Request, decode_batch, decode_in_stream};
+use crate::engine::session::{EngineError, Request, decode_batch, decode_in_stream};
+use crate::engine::shared;
+use crate::engine::step::Generation;
 use crate::model::lm::TokenId;
 use crate::plan::Trial;
 use crate::policy::sample::Sampling;
@@ -122,11 +124,12 @@ pub fn measure(
 ) -> Entry {
     let request = settings.request(prompt);
     let mut entry = empty_entry(trial, prompt, repeat);
-    let decoded = decode_in_stream(&trial.decoder, &mut models.borrow(), &request, memory);
+    let decoded = decoded(&trial.decoder, &request, models, memory);
     let outcome = decoded.and_then(|generation| {
-        let agreement = match (&trial.decoder, repeat) {
-            (DecoderSpec::Window { .. }, 0) => Agreement::of(models, &request, &generation)?,
-            _ => Agreement::default(),
+        let agreement = if is_window(&trial.decoder) && repeat == 0 {
+            Agreement::of(models, &request, &generation)?
+        } else {
+            Agreement::default()
         };
         Ok((generation, agreement))
     });
@@ -143,6 +146,23 @@ pub fn measure(
         Err(error) => entry.generation.error = Some(error.to_string()),
     }
     entry
+}
+
+/// Window decoders share their forwards where `models` let them.
+fn decoded(
+    decoder: &DecoderSpec,
+    request: &Request<'_>,
+    models: &mut LoadedModels,
+    memory: &mut Option<StopState>,
+) -> Result<Generation, EngineError> {
+    match models.sharing().filter(|_| is_window(decoder)) {
+        Some(forwards) => shared::decode(decoder, forwards, request),
+        None => decode_in_stream(decoder, &mut models.borrow(), request, memory),
+    }
+}
+
+pub(super) fn is_window(decoder: &DecoderSpec) -> bool {
+    matches!(decoder, DecoderSpec::Window { .. })
 }
 
 /// Every prompt draws from a stream of its own, the same in every trial.

@@ -9,7 +9,7 @@ use crate::cmd::Failure;
 use crate::cmd::interrupt::on_interrupt;
 use crate::cmd::judge::Judge;
 use crate::cmd::look_back::LookBack;
-use crate::cmd::measure::{Prompt, Settings, measure, measure_batch};
+use crate::cmd::measure::{Prompt, Settings, is_window, measure, measure_batch};
 use crate::cmd::models::LoadedModels;
 use crate::config::SweepSpec;
 use crate::config::decoder::DecoderSpec;
@@ -44,8 +44,8 @@ pub enum End {
 }
 
 /// Runs what the journal lacks: in each rung, for each repeat and prompt (or batch of prompts) all trials in
-/// turn, the first one rotated, so that a drift of the machine hits all trials alike. Which trials run in a
-/// rung follows from what the journal holds of the rungs before, so that a resumed run decides the same.
+/// turn, the first one rotated, so that a drift of the machine hits all trials alike. Window trials of one
+/// turn share forwards, if the sweep lets them. Which trials run in a rung follows from what the journal holds of the rungs before, so that a resumed run decides the same.
 ///
 /// # Errors
 /// When the journal cannot be written, or a program of a generation cannot be run.
@@ -63,6 +63,10 @@ pub fn measure_all(
         if trial.decoder.batch_size() > 1 {
             models.open_batch(trial.decoder.batch_size());
         }
+    }
+    let windows = trials.iter().filter(|trial| is_window(&trial.decoder));
+    if job.sweep.timing.share_forwards && windows.count() > 1 {
+        models.open_sharing();
     }
     let course = Course::of(job.sweep, prompts.len());
     let done = keys(entries);
@@ -86,6 +90,8 @@ pub fn measure_all(
                 return Ok(End::Interrupted);
             }
             bar.set_message(format!("warming up {}", trial.label));
+            // A warm-up that finds its forwards known warms nothing up.
+            decoding.models.forget_shared();
             decoding.block(trial, block, 1, &mut None);
         }
     }
@@ -94,6 +100,7 @@ pub fn measure_all(
         let running = running(trials, &dropped);
         for repeat in 0..job.sweep.timing.repeats {
             for prompt in &prompts[rung.clone()] {
+                decoding.models.forget_shared();
                 let first = (repeat * prompts.len() + prompt.index) % running.len();
                 for &trial in running[first..].iter().chain(&running[..first]) {
                     let Some(block) = block(trial, prompt, prompts) else {
@@ -131,6 +138,7 @@ pub fn measure_all(
             }
         }
     }
+    decoding.models.forget_shared();
     bar.finish_and_clear();
     Ok(End::Complete)
 }

@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
 
-use crate::analysis::cost::ForwardTimes;
 use crate::analysis::summary::{Summariser, summarise};
 use crate::cli::MergeArgs;
 use crate::cmd::Failure;
 use crate::cmd::metrics::{self, Measurements};
 use crate::cmd::run_folder::{RunFolder, config_hash, read_manifest};
-use crate::cmd::sweep_view::view;
 use crate::config::load_sweep;
 use crate::config::replay::SweepMode;
 use crate::plan::halving::Course;
@@ -110,16 +108,7 @@ pub fn run(args: &MergeArgs) -> Result<(), Failure> {
     tables.add_entries(&entries)?;
     folder.finish_tables(tables, &summary)?;
     metrics::write(&folder, &metrics)?;
-    let mut view = view(
-        &sweep,
-        &manifest,
-        summary,
-        &forward_times(first),
-        &bootstrap,
-    )?;
-    view.metrics = metrics;
-    folder.write_report(&view, &bootstrap)?;
-    folder.write_manifest(&manifest)?;
+    let view = folder.write_report(&sweep, &manifest, &bootstrap)?;
     println!(
         "{}",
         table::terminal(&view, &bootstrap, std::io::stdout().is_terminal())
@@ -145,14 +134,6 @@ fn opened(folder: &Path) -> Result<Part, Failure> {
         manifest,
         entries,
     })
-}
-
-/// Forward times of the first run: those of another machine are in its own manifest.
-fn forward_times(manifest: &Manifest) -> Vec<ForwardTimes> {
-    let costs = manifest.costs.clone();
-    costs
-        .and_then(|costs| serde_json::from_value(costs).ok())
-        .unwrap_or_default()
 }
 
 fn named(missing: &[String]) -> String {

@@ -1,10 +1,12 @@
 //! The metrics of a run, and the files that hold them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::analysis::metrics::tuning::tuned;
 use crate::analysis::metrics::{RunMetrics, category_record, fill};
 use crate::analysis::summary::Summary;
+use crate::cmd::Failure;
 use crate::cmd::run_folder::RunFolder;
 use crate::plan::Trial;
 use crate::record::folder::write_whole;
@@ -40,6 +42,22 @@ pub fn categories(entries: &[Entry]) -> Vec<String> {
     by_prompt.into_values().cloned().collect()
 }
 
+/// Name of the file with all metrics in a run folder.
+const METRICS: &str = "metrics.json";
+
+/// What [`write`] wrote; nothing for a run that has no metrics.
+///
+/// # Errors
+/// When the file is there and cannot be read.
+pub fn read(folder: &Path) -> Result<RunMetrics, Failure> {
+    let place = folder.join(METRICS);
+    if !place.is_file() {
+        return Ok(RunMetrics::default());
+    }
+    let text = std::fs::read(&place).map_err(|error| Failure::file(&place, &error))?;
+    serde_json::from_slice(&text).map_err(|error| Failure::file(&place, &error))
+}
+
 /// Writes `categories.parquet` and, with everything else, `metrics.json`.
 ///
 /// # Errors
@@ -56,8 +74,43 @@ pub fn write(folder: &RunFolder, metrics: &RunMetrics) -> Result<(), WriteError>
         })
         .collect();
     write_categories(&folder.path.join("categories.parquet"), &rows)?;
-    let place = folder.path.join("metrics.json");
+    let place = folder.path.join(METRICS);
     let text =
         serde_json::to_vec_pretty(metrics).map_err(|error| WriteError::new(&place, error))?;
     write_whole(&place, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::metrics::TrialMetrics;
+    use crate::stats::interval::{Confidence, Interval};
+
+    #[test]
+    fn metrics_are_read_as_they_were_written_ends_that_are_infinite_too() {
+        let mut trial = TrialMetrics {
+            label: "ebsd".into(),
+            ..TrialMetrics::default()
+        };
+        trial.quality.score = Some(Interval::unbounded(0.5, Confidence::P95));
+        trial.acceptance.overlap = Some(Interval::exact(0.75));
+        let metrics = RunMetrics {
+            trials: vec![trial],
+            ..RunMetrics::default()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(read(folder.path()).unwrap(), RunMetrics::default());
+        let run = RunFolder {
+            path: folder.path().to_path_buf(),
+        };
+        write(&run, &metrics).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), metrics);
+        std::fs::write(folder.path().join(METRICS), "{").unwrap();
+        assert!(
+            read(folder.path())
+                .unwrap_err()
+                .to_string()
+                .contains(METRICS)
+        );
+    }
 }

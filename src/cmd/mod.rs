@@ -20,6 +20,7 @@ pub mod replay;
 pub mod replay_check;
 pub mod replay_sweep;
 pub mod replayable;
+pub mod report;
 pub mod resume;
 pub mod rows;
 pub mod run_folder;
@@ -40,6 +41,7 @@ pub fn run(verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Merge(args) => merge::run(&args),
+        Verb::Report(args) => report::run(&args),
         Verb::Trace(args) => trace::run(&args),
         Verb::Replay(args) => replay::run(&args),
         Verb::Generate(args) => generate::run(&args),

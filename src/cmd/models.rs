@@ -6,7 +6,9 @@ use crate::analysis::flops::{ModelShape, Shapes};
 use crate::cmd::Failure;
 use crate::config::decoder::DecoderSpec;
 use crate::engine::session::{BatchedModels, EngineError, Models};
+use crate::engine::shared::SharedForwards;
 use crate::model::batched_lm::BatchedLm;
+use crate::model::burn_lm::BurnLm;
 use crate::model::lm::{BatchedLanguageModel, LanguageModel, TokenId};
 use crate::model::loaded::{LoadedModel, Placement};
 use crate::model::tokenizer::{Tokenizer, TokenizerMismatch};
@@ -27,6 +29,8 @@ pub struct LoadedModels {
     pub window: Option<LoadedModel>,
     /// The pair with caches for several prompts, by how many.
     batched: BTreeMap<usize, BatchedPair>,
+    /// The window model once more, for decoders that share its forwards.
+    shared: Option<SharedForwards<BurnLm>>,
 }
 
 #[derive(Debug)]
@@ -51,6 +55,7 @@ impl LoadedModels {
             drafter: open(&names.drafter)?,
             window: open(&names.window)?,
             batched: BTreeMap::new(),
+            shared: None,
         };
         models.must_share_a_tokenizer()?;
         Ok(models)
@@ -161,6 +166,26 @@ impl LoadedModels {
                 drafter: lm(&mut pair.drafter),
             },
             None => BatchedModels::default(),
+        }
+    }
+
+    /// Lets window decoders share forwards. They get a cache of their own beside that of the window
+    /// model, which others use between two decoders.
+    pub fn open_sharing(&mut self) {
+        let window = self.window.as_ref();
+        self.shared = window.map(|model| SharedForwards::new(model.lm.twin()));
+    }
+
+    /// The window model for decoders that share forwards; none unless
+    /// [`open_sharing`](Self::open_sharing) made it.
+    pub fn sharing(&mut self) -> Option<&mut SharedForwards<BurnLm>> {
+        self.shared.as_mut()
+    }
+
+    /// Forgets the forwards of the last prompt.
+    pub fn forget_shared(&mut self) {
+        if let Some(forwards) = &mut self.shared {
+            forwards.forget();
         }
     }
 

@@ -10,8 +10,6 @@ use crate::cmd::replay_sweep::{Recorded, Replayed, calibration};
 use crate::cmd::replayable::Split;
 use crate::cmd::run_folder::{RunFolder, config_hash};
 use crate::cmd::sweep::{manifest, model_names, open, overrides};
-use crate::cmd::sweep_view::view;
-use crate::config::hardware::HardwareProfile;
 use crate::config::replay::SweepMode;
 use crate::config::{SweepSpec, load_sweep};
 use crate::plan::{Plan, plan};
@@ -82,14 +80,8 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     folder.finish_tables(tables, &summary)?;
     manifest.status = Status::Finished;
     manifest.finished = Some(now());
-    folder.write_manifest(&manifest)?;
-    let mut view = view(&sweep, &manifest, summary, &[], &bootstrap)?;
-    view.replay = Some(check);
-    if let Some(HardwareProfile { name, .. }) = &profile {
-        view.device = format!("times predicted for {name}");
-        view.hardware_profile = None;
-    }
-    folder.write_report(&view, &bootstrap)?;
+    manifest.replay_check = Some(check);
+    let view = folder.write_report(&sweep, &manifest, &bootstrap)?;
     println!(
         "{}",
         table::terminal(&view, &bootstrap, std::io::stdout().is_terminal())

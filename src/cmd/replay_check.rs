@@ -1,4 +1,4 @@
-//! Replay against live: do the rounds agree, and how far off are the predicted times?
+//! Replay against live: do the rounds agree?
 
 use std::collections::HashMap;
 
@@ -6,14 +6,12 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::analysis::view::{CheckedTrial, ReplayCheck, TrialView};
 use crate::cmd::rows::stop_name;
 use crate::engine::speculative::SpeculativeRule;
 use crate::engine::step::Generation;
 use crate::plan::Trial;
 use crate::record::journal::Entry;
-use crate::stats::correlation::spearman;
-use crate::stats::sample::Sample;
+use crate::record::manifest::ReplayCounts;
 use crate::trace::Trace;
 use crate::trace::replay::{Replay, ReplayRefusal};
 
@@ -61,15 +59,15 @@ pub fn compare(
     checked: &[(Trial, SpeculativeRule)],
     entries: &[Entry],
     n_replayed: usize,
-) -> Result<ReplayCheck, ReplayRefusal> {
+) -> Result<ReplayCounts, ReplayRefusal> {
     let mut live: HashMap<(&str, usize), &Entry> = HashMap::new();
     for entry in entries.iter().filter(|entry| entry.generation.repeat == 0) {
         let row = &entry.generation;
         live.insert((row.trial_id.as_str(), row.prompt), entry);
     }
-    let mut check = ReplayCheck {
+    let mut check = ReplayCounts {
         n_replayed,
-        ..ReplayCheck::default()
+        ..ReplayCounts::default()
     };
     for (trial, rule) in checked {
         let generations = Replay::new(trace, rule)?.generations();
@@ -104,32 +102,6 @@ fn agree(live: &Entry, replayed: &Generation) -> bool {
                     && live.drafter_forwards == replayed.drafter_forwards
                     && live.stopped_by == stop_name(replayed.stopped_by)
             })
-}
-
-/// Adds what was predicted and measured of each checked trial, in the same order.
-pub fn add_times(check: &mut ReplayCheck, predicted: &[&TrialView], measured: &[TrialView]) {
-    let pairs = predicted.iter().zip(measured);
-    check.trials = pairs
-        .filter_map(|(predicted, measured)| {
-            Some(CheckedTrial {
-                label: measured.label.clone(),
-                predicted: predicted.speedup()?,
-                measured: measured.speedup()?,
-            })
-        })
-        .collect();
-    let column =
-        |of: fn(&CheckedTrial) -> f64| Sample::new(check.trials.iter().map(of).collect()).ok();
-    let errors = column(|trial| (trial.predicted.estimate / trial.measured.estimate - 1.0).abs());
-    let (one, other) = (
-        column(|trial| trial.predicted.estimate),
-        column(|trial| trial.measured.estimate),
-    );
-    check.rank_correlation = one
-        .zip(other)
-        .and_then(|(one, other)| spearman(&one, &other));
-    check.median_error = errors.as_ref().map(Sample::median);
-    check.largest_error = errors.map(|errors| errors.quantile(1.0));
 }
 
 #[cfg(test)]

@@ -5,12 +5,11 @@ use std::path::Path;
 use crate::analysis::cost::profile_costs;
 use crate::analysis::measured::Measured;
 use crate::analysis::summary::{Summariser, Summary, by_trial};
-use crate::analysis::view::{ReplayCheck, TrialView};
 use crate::cmd::Failure;
 use crate::cmd::measure::{Prompt, Settings};
 use crate::cmd::models::LoadedModels;
 use crate::cmd::predict::{Predicted, Predictor, prompt_facts};
-use crate::cmd::replay_check::{add_times, chosen, compare};
+use crate::cmd::replay_check::{chosen, compare};
 use crate::cmd::replayable::Split;
 use crate::cmd::rows::add_rounds;
 use crate::cmd::run_folder::Tables;
@@ -23,6 +22,7 @@ use crate::plan::Trial;
 use crate::policy::sample::Sampling;
 use crate::record::folder::write_whole;
 use crate::record::journal::Entry;
+use crate::record::manifest::ReplayCounts;
 use crate::record::schema::Mode;
 use crate::record::trace_files::{read_trace, write_trace};
 use crate::stats::bootstrap::Bootstrap;
@@ -180,7 +180,7 @@ impl Replayed<'_> {
         trials: &[Trial],
         tables: &mut Tables,
         bootstrap: &Bootstrap,
-    ) -> Result<(Summary, ReplayCheck), Failure> {
+    ) -> Result<(Summary, ReplayCounts), Failure> {
         let baseline = &trials[0];
         let Recorded { trace, costs } = self.recorded;
         let facts = prompt_facts(trace, self.prompts, self.entries, &baseline.id);
@@ -245,24 +245,12 @@ impl Replayed<'_> {
         &self,
         summariser: &mut Summariser<'_>,
         measured: impl Fn(&Trial) -> Result<Measured<'m>, String>,
-    ) -> Result<ReplayCheck, Failure> {
+    ) -> Result<ReplayCounts, Failure> {
         let n_replayed = self.split.replayed.len();
-        let mut check = compare(&self.recorded.trace, self.checked, self.entries, n_replayed)?;
-        let live: Vec<TrialView> = self
-            .checked
-            .iter()
-            .map(|(trial, _)| summariser.add_beside(trial, Mode::Live, &measured(trial)))
-            .collect();
-        let predicted: Vec<&TrialView> = live
-            .iter()
-            .filter_map(|live| {
-                let views = &summariser.views();
-                views
-                    .iter()
-                    .find(|view| view.label == live.label && view.mode == Mode::Replay)
-            })
-            .collect();
-        add_times(&mut check, &predicted, &live);
+        let check = compare(&self.recorded.trace, self.checked, self.entries, n_replayed)?;
+        for (trial, _) in self.checked {
+            summariser.add_beside(trial, Mode::Live, &measured(trial));
+        }
         Ok(check)
     }
 }

@@ -11,7 +11,7 @@ use crate::record::manifest::Manifest;
 /// The folder for a run with the manifest `this` of the sweep `name`, resolved as `yaml`.
 ///
 /// `--resume` takes the newest unfinished run that it continues exactly: same configuration, version,
-/// models, number of prompts and shard. `--resume FOLDER` takes that one.
+/// models, number of prompts and shard. `--resume=FOLDER` takes that one.
 ///
 /// # Errors
 /// When the named folder cannot be continued, or nothing can be written.
@@ -52,7 +52,7 @@ pub fn open_folder(
 fn continued(folder: &Path, this: &Manifest, yaml: &str) -> Result<RunFolder, Failure> {
     let refused = |reason: &str| {
         let place = folder.display();
-        Err(Failure::Usage(format!("--resume {place}: {reason}")))
+        Err(Failure::Usage(format!("--resume={place}: {reason}")))
     };
     let Some(that) = read_manifest(folder) else {
         return refused("is no run folder: it has no readable manifest.json");

@@ -59,6 +59,7 @@ pub(super) fn fill(
     row.drafter_token_instances = counts.drafter_token_instances;
     row.token_instances = counts.token_instances;
     row.forced_mask_commits = counts.forced_mask_commits;
+    row.shared_forwards = counts.shared_forwards;
     row.finished_by = finish_name(generation.finished_by).to_string();
     row.text = models.tokenizer().decode(&generation.ids);
     row.text_hash = hash(&generation.ids);

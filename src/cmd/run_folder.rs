@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::analysis::summary::Summary;
 use crate::analysis::view::SweepView;
 use crate::cmd::Failure;
+use crate::cmd::sweep_view::FinishedRun;
 use crate::config::SweepSpec;
 use crate::config::hardware::HardwareProfile;
 use crate::record::folder::{create, write_whole};
@@ -17,7 +18,6 @@ use crate::record::parquet::{
     TableFile, WriteError, generations_file, positions_file, rounds_file, write_trials,
 };
 use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord};
-use crate::report::{figures, markdown};
 use crate::stats::bootstrap::Bootstrap;
 
 /// A folder that this process writes.
@@ -85,10 +85,16 @@ impl RunFolder {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_manifest(&self, manifest: &Manifest) -> Result<(), WriteError> {
-        let place = self.path.join("manifest.json");
-        let text =
-            serde_json::to_vec_pretty(manifest).map_err(|error| WriteError::new(&place, error))?;
-        write_whole(&place, &text)
+        write_whole(&self.manifest_path(), &self.manifest_text(manifest)?)
+    }
+
+    fn manifest_path(&self) -> PathBuf {
+        self.path.join("manifest.json")
+    }
+
+    fn manifest_text(&self, manifest: &Manifest) -> Result<Vec<u8>, WriteError> {
+        serde_json::to_vec_pretty(manifest)
+            .map_err(|error| WriteError::new(&self.manifest_path(), error))
     }
 
     /// The tables of rows, which grow beside their places.
@@ -115,16 +121,25 @@ impl RunFolder {
         write_trials(&self.path.join("trials.parquet"), &summary.records)
     }
 
-    /// Figures and `report.md`.
+    /// The report beside the finished tables, then the manifest, so that a run that is finished has its
+    /// report. Returns what the report says.
     ///
     /// # Errors
-    /// When a file cannot be written.
-    pub fn write_report(&self, view: &SweepView, bootstrap: &Bootstrap) -> Result<(), Failure> {
-        let folder = self.path.join("figures");
-        std::fs::create_dir_all(&folder).map_err(|error| WriteError::new(&folder, error))?;
-        let figures = figures::draw_all(view, &folder)?;
-        let text = markdown::report(view, &figures, "figures", bootstrap);
-        Ok(write_whole(&self.path.join("report.md"), text.as_bytes())?)
+    /// When a table cannot be read or a file cannot be written.
+    pub fn write_report(
+        &self,
+        sweep: &SweepSpec,
+        manifest: &Manifest,
+        bootstrap: &Bootstrap,
+    ) -> Result<SweepView, Failure> {
+        let run = FinishedRun {
+            folder: &self.path,
+            sweep,
+            manifest: &self.manifest_text(manifest)?,
+        };
+        let view = run.write_report(&self.path, bootstrap)?;
+        self.write_manifest(manifest)?;
+        Ok(view)
     }
 }
 

@@ -20,8 +20,7 @@ use crate::cmd::plan_view::{n_live_generations, print_plan};
 use crate::cmd::replay_sweep::{Replayed, checked, recorded};
 use crate::cmd::replayable::{Split, header};
 use crate::cmd::resume::open_folder;
-use crate::cmd::run_folder::config_hash;
-use crate::cmd::sweep_view::view;
+use crate::cmd::run_folder::{config_hash, read_manifest};
 use crate::config::decoder::DecoderSpec;
 use crate::config::models::Role;
 use crate::config::replay::SweepMode;
@@ -78,6 +77,9 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     );
     manifest.shard = args.shard;
     let folder = open_folder(args, &manifest, &sweep.name, &yaml)?;
+    if let Some(earlier) = read_manifest(&folder.path) {
+        manifest.started = earlier.started;
+    }
     folder.keep_profile(&sweep)?;
     let (mut journal, mut entries) = Journal::open(&folder.path)?;
     folder.write_manifest(&manifest)?;
@@ -162,11 +164,8 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     let metrics = measurements.metrics(&mut summary, &bootstrap);
     folder.finish_tables(tables, &summary)?;
     metrics::write(&folder, &metrics)?;
-    let mut view = view(&sweep, &manifest, summary, &times, &bootstrap)?;
-    view.replay = check;
-    view.metrics = metrics;
-    folder.write_report(&view, &bootstrap)?;
-    folder.write_manifest(&manifest)?;
+    manifest.replay_check = check;
+    let view = folder.write_report(&sweep, &manifest, &bootstrap)?;
     println!(
         "{}",
         table::terminal(&view, &bootstrap, std::io::stdout().is_terminal())
@@ -381,6 +380,7 @@ pub(super) fn manifest(
         merged_from: Vec::new(),
         costs: None,
         baseline_drift: None,
+        replay_check: None,
     }
 }
 

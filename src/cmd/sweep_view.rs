@@ -1,27 +1,82 @@
-//! A finished run as a report sees it.
+//! The report of a run, made from its folder: the end of every verb that makes a run, and `report`.
+
+use std::path::Path;
 
 use crate::analysis::cost::{ForwardTimes, profile_curve};
+use crate::analysis::details::{Details, add_details};
 use crate::analysis::metrics::RunMetrics;
-use crate::analysis::summary::Summary;
+use crate::analysis::read_back::{ReadBack, read_back};
 use crate::analysis::view::SweepView;
 use crate::cmd::Failure;
+use crate::cmd::metrics;
 use crate::config::SweepSpec;
-use crate::record::folder::today;
-use crate::record::manifest::{GIT_REVISION, Manifest, Status, VERSION};
+use crate::plan::plan;
+use crate::record::data_hash::data_hash;
+use crate::record::manifest::{Manifest, Status};
+use crate::report::files::Report;
 use crate::stats::bootstrap::Bootstrap;
 
-/// # Errors
-/// When the hardware profile cannot be read.
-pub fn view(
+/// A run folder with its finished tables.
+#[derive(Debug)]
+pub struct FinishedRun<'a> {
+    pub folder: &'a Path,
+    /// `sweep.yaml`, read.
+    pub sweep: &'a SweepSpec,
+    /// The text of `manifest.json`, which need not be in its place yet.
+    pub manifest: &'a [u8],
+}
+
+impl FinishedRun<'_> {
+    /// What the tables of the run say.
+    ///
+    /// # Errors
+    /// When a table or the manifest cannot be read.
+    pub fn view(&self, bootstrap: &Bootstrap) -> Result<SweepView, Failure> {
+        let manifest: Manifest = serde_json::from_slice(self.manifest)
+            .map_err(|error| Failure::file(&self.folder.join("manifest.json"), &error))?;
+        let plan = plan(self.sweep)?;
+        let mut back = read_back(self.folder, &plan.trials, bootstrap)?;
+        let mut view = view(self.sweep, &manifest, &mut back, bootstrap)?;
+        add_details(&mut view, &back, self.folder, bootstrap)?;
+        view.metrics = metrics::read(self.folder)?;
+        Ok(view)
+    }
+
+    /// Hash of all that a report is made from.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn data_hash(&self) -> Result<String, Failure> {
+        data_hash(self.folder, self.manifest).map_err(|error| Failure::file(self.folder, &error))
+    }
+
+    /// Writes the report into `out` and returns what it says.
+    ///
+    /// # Errors
+    /// When a table cannot be read or a file cannot be written.
+    pub fn write_report(&self, out: &Path, bootstrap: &Bootstrap) -> Result<SweepView, Failure> {
+        let view = self.view(bootstrap)?;
+        let report = Report {
+            view: &view,
+            bootstrap,
+            data_hash: &self.data_hash()?,
+        };
+        report.write(out)?;
+        Ok(view)
+    }
+}
+
+fn view(
     sweep: &SweepSpec,
     manifest: &Manifest,
-    summary: Summary,
-    times: &[ForwardTimes],
+    back: &mut ReadBack,
     bootstrap: &Bootstrap,
 ) -> Result<SweepView, Failure> {
     let profile = sweep.hardware_profile()?;
-    let mut views = summary.views.into_iter();
+    let replay = back.replay_check(manifest.replay_check);
+    let mut views = std::mem::take(&mut back.views).into_iter();
     let baseline = views.next();
+    let times = forward_times(manifest);
     let mut cost_curves: Vec<_> = times
         .iter()
         .map(|times| times.curve(format!("{} on {}", times.model, manifest.device), bootstrap))
@@ -29,10 +84,12 @@ pub fn view(
     if let (Some(profile), Some(times)) = (&profile, times.first()) {
         cost_curves.push(profile_curve(profile, times));
     }
+    // Without models nothing ran here: all times are those of the profile.
+    let predicted_for = profile.as_ref().filter(|_| manifest.models.is_empty());
     let mut provenance = vec![
         (
             "sweep file".to_string(),
-            format!("sweep.yaml, SHA-256 {}", &manifest.config_hash[..16]),
+            format!("sweep.yaml, SHA-256 {}", digits(&manifest.config_hash)),
         ),
         (
             "workload".to_string(),
@@ -51,7 +108,7 @@ pub fn view(
                 "{}, {} parameters, weights SHA-256 {}",
                 facts["name"].as_str().unwrap_or_default(),
                 facts["n_parameters"],
-                &hash[..hash.len().min(16)]
+                digits(hash)
             ),
         ));
     }
@@ -64,29 +121,58 @@ pub fn view(
     Ok(SweepView {
         name: sweep.name.clone(),
         command: command_line(&manifest.command),
-        version: format!("{VERSION} (git {GIT_REVISION})"),
-        date: today(),
-        device: format!(
-            "{} ({}), {}, {} threads",
-            manifest.device,
-            manifest
-                .machine
-                .cpu
-                .as_deref()
-                .unwrap_or(&manifest.machine.architecture),
-            manifest.dtype,
-            manifest.threads
-        ),
+        version: format!("{} (git {})", manifest.version, manifest.git_revision),
+        date: manifest
+            .finished
+            .as_deref()
+            .unwrap_or(&manifest.started)
+            .chars()
+            .take(DATE_LEN)
+            .collect(),
+        device: match predicted_for {
+            Some(profile) => format!("times predicted for {}", profile.name),
+            None => device(manifest),
+        },
         provenance,
         n_prompts: manifest.n_prompts,
-        replay: None,
+        replay,
         metrics: RunMetrics::default(),
         repeats: sweep.timing.repeats,
         baseline,
         trials: views.collect(),
         cost_curves,
-        hardware_profile: profile.map(|profile| profile.name),
+        hardware_profile: profile
+            .filter(|_| !manifest.models.is_empty())
+            .map(|profile| profile.name),
+        details: Details::default(),
     })
+}
+
+/// Of `2026-11-21T20:15:00Z`.
+const DATE_LEN: usize = "2026-11-21".len();
+
+fn device(manifest: &Manifest) -> String {
+    let machine = &manifest.machine;
+    format!(
+        "{} ({}), {}, {} threads",
+        manifest.device,
+        machine.cpu.as_deref().unwrap_or(&machine.architecture),
+        manifest.dtype,
+        manifest.threads
+    )
+}
+
+/// The first digits of a hash, enough to tell files apart.
+fn digits(hash: &str) -> &str {
+    hash.get(..16).unwrap_or(hash)
+}
+
+/// Forward times of the run; of a merged one those of its first part.
+fn forward_times(manifest: &Manifest) -> Vec<ForwardTimes> {
+    let costs = manifest.costs.clone();
+    costs
+        .and_then(|costs| serde_json::from_value(costs).ok())
+        .unwrap_or_default()
 }
 
 /// Which part of the sweep this is, or which parts it was merged from, and whose baseline is shown.

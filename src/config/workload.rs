@@ -74,6 +74,9 @@ pub struct TimingSpec {
     /// After the first repeat, read each distinct text once more with verifier and drafter, outside of
     /// the timing: perplexity, every entropy of tested slots, overlap.
     pub look_back: bool,
+    /// Run a forward once for all window trials that need it on a prompt in a repeat, and charge each of
+    /// them the time that it took.
+    pub share_forwards: bool,
 }
 
 impl Default for TimingSpec {
@@ -83,6 +86,7 @@ impl Default for TimingSpec {
             warmup: 1,
             duplicate_baseline: true,
             look_back: true,
+            share_forwards: true,
         }
     }
 }

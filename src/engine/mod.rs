@@ -7,6 +7,7 @@ mod clock;
 pub(crate) mod ending;
 pub(crate) mod prompt;
 pub mod session;
+pub mod shared;
 pub mod speculative;
 pub mod step;
 pub mod window;

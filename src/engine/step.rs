@@ -131,6 +131,8 @@ pub struct Counts {
     pub token_instances: u64,
     /// Literal mask tokens committed (the notebook variant only).
     pub forced_mask_commits: u64,
+    /// Forwards, prefill included, that had run for another decoder of the same prompt already.
+    pub shared_forwards: u64,
 }
 
 impl AddAssign for Counts {
@@ -146,6 +148,7 @@ impl AddAssign for Counts {
         self.drafter_token_instances += other.drafter_token_instances;
         self.token_instances += other.token_instances;
         self.forced_mask_commits += other.forced_mask_commits;
+        self.shared_forwards += other.shared_forwards;
     }
 }
 

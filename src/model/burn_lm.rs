@@ -92,6 +92,19 @@ impl BurnLm {
         }
     }
 
+    /// The same weights, not copied, with a cache of its own.
+    pub fn twin(&self) -> Self {
+        let (model, capacity) = (self.model.clone(), self.cache.capacity());
+        Self {
+            cache: KvCache::new(&self.arch, capacity, self.dtype, &self.device),
+            model,
+            arch: self.arch.clone(),
+            rope: self.rope.clone(),
+            device: self.device.clone(),
+            ..*self
+        }
+    }
+
     /// The same weights, not copied, for `n_sequences` at a time.
     pub fn batched(&self, n_sequences: usize) -> BatchedLm {
         let options = LoadOptions {

@@ -20,7 +20,7 @@ use crate::config::sweep::SweepSpec;
 
 pub use reads::{reads_entropy, select_reads_entropy};
 use sample::Cells;
-pub use trial::Trial;
+pub use trial::{Trial, is_duplicate};
 
 /// The trials of a sweep, in the order in which they are reported.
 #[derive(Debug, Clone, PartialEq, Serialize)]

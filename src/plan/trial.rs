@@ -12,6 +12,14 @@ use crate::config::sweep::SweepSpec;
 /// Hexadecimal digits of an id: 48 bits, so that two of 10,000 trials collide with a chance of 2e-7.
 const ID_LEN: usize = 12;
 
+/// Ends the id of a trial that runs a second time.
+const AGAIN: &str = "-again";
+
+/// Whether the id is of the baseline timed once more. Whatever its speedup over the baseline is, is noise.
+pub fn is_duplicate(id: &str) -> bool {
+    id.ends_with(AGAIN)
+}
+
 /// One distinct point of a sweep.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trial {
@@ -26,9 +34,6 @@ pub struct Trial {
     pub names: Vec<String>,
     /// The decoder as the first of its points gave it.
     pub decoder: DecoderSpec,
-    /// The baseline once more. Whatever its speedup over the baseline is, is noise.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub is_duplicate: bool,
     /// Dotted path (or name in `param_grid`) and value of each axis that the decoder reads.
     pub axes: Vec<(String, Value)>,
 }
@@ -41,7 +46,6 @@ impl Trial {
             label: candidate.label,
             family: candidate.family,
             decoder: candidate.decoder,
-            is_duplicate: false,
             axes: candidate.axes,
         }
     }
@@ -50,11 +54,10 @@ impl Trial {
     pub(super) fn again(&self) -> Self {
         let label = format!("{} again", self.label);
         Self {
-            id: format!("{}-again", self.id),
+            id: format!("{}{AGAIN}", self.id),
             names: vec![label.clone()],
             family: label.clone(),
             label,
-            is_duplicate: true,
             ..self.clone()
         }
     }

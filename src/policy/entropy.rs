@@ -5,6 +5,7 @@
 
 mod exp;
 mod formulas;
+mod one_pass;
 mod row_stats;
 mod sums;
 

@@ -39,6 +39,22 @@ pub struct Manifest {
     pub costs: Option<Value>,
     /// Clock drift: mean wall time of the baseline in the second half over the first half.
     pub baseline_drift: Option<f64>,
+    /// What comparing replayed rounds with live ones gave; none when nothing was replayed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay_check: Option<ReplayCounts>,
+}
+
+/// Replayed trials that ran live as well, compared round by round.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplayCounts {
+    /// Trials that were replayed, checked or not.
+    pub n_replayed: usize,
+    pub n_generations: usize,
+    pub n_rounds: usize,
+    /// Generations with a round that differs.
+    pub n_different: usize,
+    /// Of these, those whose verifier was near a tie somewhere in the text.
+    pub n_near_ties: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -76,6 +76,10 @@ pub struct GenerationRecord {
     /// exp(−`log_prob_nats` / tokens).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub perplexity: Option<f64>,
+    /// Forwards, prefill included, that another trial had run on this prompt in this repeat. Their times
+    /// are those measured then; they count as forwards like any other.
+    #[serde(default)]
+    pub shared_forwards: u64,
     /// Window decoders: committed tokens that equal the model's own next-token choice on the final
     /// text. First repeat only.
     pub agreed: Option<u64>,
@@ -189,6 +193,19 @@ pub struct CategoryRecord {
 /// `name_high`.
 pub type Figures = Vec<(String, Option<f64>)>;
 
+/// What the names of a trial's [`Figures`] begin with; no axis does.
+pub const FIGURES: [&str; 9] = [
+    "score",
+    "perplexity",
+    "acceptance_rate_tested_",
+    "overlap",
+    "flops",
+    "drafter_flops",
+    "wasted_flops_share",
+    "round_ns",
+    "token_ns",
+];
+
 /// One distinct point of the grid with its derived figures.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct TrialRecord {
@@ -214,6 +231,7 @@ pub struct TrialRecord {
     pub accepted: u64,
     pub committed: u64,
     pub filled: u64,
+    pub shared_forwards: u64,
     pub rounds: u64,
     pub drafter_forwards: u64,
     pub verifier_forwards: u64,
@@ -222,6 +240,9 @@ pub struct TrialRecord {
     pub speedup: Option<f64>,
     pub speedup_low: Option<f64>,
     pub speedup_high: Option<f64>,
+    pub speedup_geometric: Option<f64>,
+    pub speedup_geometric_low: Option<f64>,
+    pub speedup_geometric_high: Option<f64>,
     pub speedup_projected: Option<f64>,
     pub acceptance_rate: Option<f64>,
     pub acceptance_rate_low: Option<f64>,
@@ -230,11 +251,18 @@ pub struct TrialRecord {
     pub mean_draft_len: Option<f64>,
     pub block_efficiency: Option<f64>,
     pub tokens_per_forward: Option<f64>,
+    pub filled_per_forward: Option<f64>,
+    pub filled_per_forward_low: Option<f64>,
+    pub filled_per_forward_high: Option<f64>,
     pub cache_efficiency: Option<f64>,
     pub exact_match: Option<f64>,
     pub exact_match_low: Option<f64>,
     pub exact_match_high: Option<f64>,
     pub same_text: Option<f64>,
+    pub same_text_low: Option<f64>,
+    pub same_text_high: Option<f64>,
+    /// Number of rounds by draft length, from 0 on, as a JSON array; none without rounds.
+    pub draft_lens: Option<String>,
     /// Further derived numbers, the same names in every row; see `analysis/METRICS.md`.
     pub figures: Figures,
     /// `dropped after N prompts`: the figures are of these.

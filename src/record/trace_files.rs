@@ -1,17 +1,15 @@
 //! A trace on disk: a folder with `trace.json` (what its texts have in common), `prompts.parquet` and
 //! `slots.parquet`. `docs/trace-format.md` describes every column.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use polars::prelude::{Column, DataFrame};
-use polars_io::SerReader;
-use polars_io::parquet::read::ParquetReader;
+use polars::prelude::Column;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::record::folder::write_whole;
 use crate::record::parquet::{WriteError, write};
+use crate::record::table::Table;
 use crate::trace::{Slots, Trace, TraceError, TraceHeader, TracedPrompt};
 
 const HEADER: &str = "trace.json";
@@ -120,55 +118,11 @@ fn read_table<T>(
     path: &Path,
     read: impl FnOnce(&Table) -> Result<T, String>,
 ) -> Result<T, ReadError> {
-    let result = File::open(path)
-        .map_err(|error| error.to_string())
-        .and_then(|file| {
-            let frame = ParquetReader::new(file).finish();
-            frame.map_err(|error| error.to_string())
-        })
-        .and_then(|frame| read(&Table(frame)));
+    let result = Table::read(path, None).and_then(|table| read(&table));
     result.map_err(|reason| ReadError::File {
         path: path.to_path_buf(),
         reason,
     })
-}
-
-/// Columns by name and type.
-struct Table(DataFrame);
-
-macro_rules! column {
-    ($name:ident, $accessor:ident, $type:ty) => {
-        /// A column without nulls.
-        fn $name(&self, name: &str) -> Result<Vec<$type>, String> {
-            let column = self.0.column(name).map_err(|error| error.to_string())?;
-            let values = column.$accessor().map_err(|error| error.to_string())?;
-            values
-                .iter()
-                .map(|value| value.map(Into::into))
-                .collect::<Option<Vec<_>>>()
-                .ok_or_else(|| format!("column '{name}' has a null"))
-        }
-    };
-}
-
-impl Table {
-    column!(u32s, u32, u32);
-    column!(u64s, u64, u64);
-    column!(f64s, f64, f64);
-    column!(bools, bool, bool);
-    column!(strings, str, String);
-
-    fn optional_u32s(&self, name: &str) -> Result<Vec<Option<u32>>, String> {
-        let column = self.0.column(name).map_err(|error| error.to_string())?;
-        let values = column.u32().map_err(|error| error.to_string())?;
-        Ok(values.iter().collect())
-    }
-
-    fn optional_f64s(&self, name: &str) -> Result<Vec<Option<f64>>, String> {
-        let column = self.0.column(name).map_err(|error| error.to_string())?;
-        let values = column.f64().map_err(|error| error.to_string())?;
-        Ok(values.iter().collect())
-    }
 }
 
 fn read_prompts(table: &Table) -> Result<Vec<TracedPrompt>, String> {

@@ -37,6 +37,8 @@ pub struct Panel {
 pub struct Axis {
     pub label: String,
     pub limits: Limits,
+    /// Names of the places 0, 1, 2, … when the axis is not one of numbers.
+    pub names: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -50,22 +52,20 @@ pub enum Layer {
     Bars {
         bars: Vec<Bar>,
         colour: RGBColor,
+        /// In units of x.
+        half_width: f64,
     },
+    /// Filled squares of a heat map, one unit wide and high.
+    Cells(Vec<HeatCell>),
     /// A bare line that does not stretch the axes: the caller keeps it within the data.
     Line {
         ends: [(f64, f64); 2],
         stroke: Stroke,
     },
     /// A straight line across the panel.
-    Rule {
-        across: Across,
-        stroke: Stroke,
-    },
+    Rule { across: Across, stroke: Stroke },
     /// A circle around a point of another layer.
-    Ring {
-        x: f64,
-        y: f64,
-    },
+    Ring { x: f64, y: f64 },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,7 +78,16 @@ pub struct Point {
     pub y_ends: Option<(f64, f64)>,
 }
 
-/// A bar from 0 to `height`, one unit wide, around `x`.
+/// A square around a place, with a text in it that may be empty.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeatCell {
+    pub x: f64,
+    pub y: f64,
+    pub colour: RGBColor,
+    pub text: String,
+}
+
+/// A bar from 0 to `height` around `x`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bar {
     pub x: f64,
@@ -114,6 +123,7 @@ pub enum Symbol {
     Marker(Look),
     Rule(Stroke),
     Ring,
+    Swatch(RGBColor),
 }
 
 impl Axis {
@@ -121,6 +131,23 @@ impl Axis {
         Self {
             label: label.into(),
             limits,
+            names: Vec::new(),
+        }
+    }
+
+    /// An axis of names at 0, 1, 2, ….
+    pub fn of_names(label: impl Into<String>, names: Vec<String>) -> Self {
+        Self {
+            names,
+            ..Self::new(label, Limits::NONE)
+        }
+    }
+
+    fn scale(&self, values: Vec<f64>) -> Option<Scale> {
+        if self.names.is_empty() {
+            Scale::of(values, self.limits)
+        } else {
+            Scale::of_names(&self.names)
         }
     }
 }
@@ -139,6 +166,13 @@ impl Point {
         Self {
             y_ends: ends(&y),
             ..Self::bare(x, y.estimate)
+        }
+    }
+
+    pub fn with_x_interval(x: Interval, y: f64) -> Self {
+        Self {
+            x_ends: ends(&x),
+            ..Self::bare(x.estimate, y)
         }
     }
 
@@ -187,10 +221,17 @@ impl Panel {
                     Across::Y(value) => ys.push(value),
                     Across::X(value) => xs.push(value),
                 },
+                Layer::Cells(cells) => {
+                    xs.extend(cells.iter().map(|cell| cell.x));
+                    ys.extend(cells.iter().map(|cell| cell.y));
+                }
                 Layer::Line { .. } | Layer::Ring { .. } => {}
             }
         }
-        Some((Scale::of(xs, self.x.limits)?, Scale::of(ys, self.y.limits)?))
+        if xs.is_empty() || ys.is_empty() {
+            return None;
+        }
+        Some((self.x.scale(xs)?, self.y.scale(ys)?))
     }
 }
 

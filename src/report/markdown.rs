@@ -40,7 +40,7 @@ pub fn report(
     filled.join("\n\n") + "\n"
 }
 
-fn how_it_was_made(view: &SweepView) -> String {
+pub(super) fn how_it_was_made(view: &SweepView) -> String {
     let mut lines = vec![
         "## How it was made".to_owned(),
         String::new(),
@@ -56,7 +56,7 @@ fn how_it_was_made(view: &SweepView) -> String {
     lines.join("\n")
 }
 
-fn verdict(view: &SweepView, bootstrap: &Bootstrap) -> String {
+pub(super) fn verdict(view: &SweepView, bootstrap: &Bootstrap) -> String {
     let text = match ebsd_against_fixed(view, bootstrap) {
         Ok(verdict) => {
             let method = match bootstrap.method {
@@ -80,6 +80,11 @@ fn verdict(view: &SweepView, bootstrap: &Bootstrap) -> String {
     format!("## EBSD against fixed k\n\n{text}")
 }
 
+/// The paragraphs on replay and on how to read the numbers.
+pub(super) fn prose(view: &SweepView) -> String {
+    format!("{}\n\n{}", replay::section(view), caveats::section(view))
+}
+
 fn figure_links(figures: &[Figure], folder: &str) -> String {
     if figures.is_empty() {
         return String::new();
@@ -89,7 +94,10 @@ fn figure_links(figures: &[Figure], folder: &str) -> String {
         let (title, stem) = (figure.kind.title(), figure.kind.stem());
         lines.push(match &figure.outcome {
             Ok(_) => {
-                format!("![{title}]({folder}/{stem}.svg)\n\n{title} ([PNG]({folder}/{stem}.png))")
+                format!(
+                    "![{title}]({folder}/{stem}.svg)\n\n\
+                     {title} ([PNG]({folder}/{stem}.png), [PDF]({folder}/{stem}.pdf))"
+                )
             }
             Err(reason) => format!("{title}: not drawn, {}.", escaped(&reason.to_string())),
         });
@@ -259,6 +267,18 @@ mod tests {
         let text = text(&view);
         assert!(text.contains("projected for h100-8b"));
         assert!(text.contains("profile *h100-8b*. They are a model"));
+    }
+
+    #[test]
+    fn trials_that_share_the_times_of_forwards_are_pointed_out() {
+        let mut view = small();
+        assert!(!text(&view).contains("Shared forwards"));
+        for (trial, n) in view.trials.iter_mut().zip([30, 12]) {
+            if let Ok(measures) = &mut trial.result {
+                measures.shared_forwards = n;
+            }
+        }
+        assert!(text(&view).contains("**Shared forwards.** 42 forwards of window trials"));
     }
 
     #[test]

@@ -9,12 +9,16 @@
 mod canvas;
 pub mod chart;
 pub mod figures;
+pub mod files;
+mod html;
+mod latex;
 pub mod markdown;
 mod number;
 pub mod render;
 pub mod scale;
 pub mod style;
 pub mod table;
+pub mod tables;
 pub mod verdict;
 
 #[cfg(test)]

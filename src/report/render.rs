@@ -1,4 +1,4 @@
-//! Draws any [`Chart`] in the house style, as SVG and as PNG.
+//! Draws any [`Chart`] in the house style, as SVG, as PNG and as PDF.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,12 +8,14 @@ use plotters::backend::{BitMapBackend, SVGBackend};
 use plotters::drawing::IntoDrawingArea;
 use plotters::prelude::DrawingBackend;
 
+use self::pdf::PdfBackend;
 use super::canvas::{Canvas, DrawResult, Lettering, OVERSAMPLING, TextHabit};
 use super::chart::Chart;
 use super::style::{self, GREY, SIZE, text};
 
 mod legend;
 mod panel;
+mod pdf;
 
 /// Why a figure could not be written.
 #[derive(Debug, thiserror::Error)]
@@ -24,11 +26,12 @@ pub enum FigureError {
     Font,
 }
 
-/// The two files of a figure.
+/// The files of a figure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FigureFiles {
     pub svg: PathBuf,
     pub png: PathBuf,
+    pub pdf: PathBuf,
 }
 
 const MARGIN: f64 = 36.0;
@@ -36,7 +39,7 @@ const PANELS_TOP: f64 = 122.0;
 const NOTE_HEIGHT: f64 = 31.0;
 const GAP: f64 = 34.0;
 
-/// Writes `<stem>.svg` and `<stem>.png`, each under a temporary name first.
+/// Writes `<stem>.svg`, `<stem>.png` and `<stem>.pdf`, each under a temporary name first.
 ///
 /// # Errors
 /// [`FigureError`]; the folder of `stem` must exist.
@@ -44,12 +47,17 @@ pub fn write(chart: &Chart, stem: &Path) -> Result<FigureFiles, FigureError> {
     let files = FigureFiles {
         svg: with_suffix(stem, ".svg"),
         png: with_suffix(stem, ".png"),
+        pdf: with_suffix(stem, ".pdf"),
     };
-    let svg = svg(chart)?;
-    let unfinished = with_suffix(stem, ".unfinished.svg");
-    fs::write(&unfinished, svg)
-        .and_then(|()| fs::rename(&unfinished, &files.svg))
-        .map_err(|error| failed(&files.svg, &error))?;
+    for (bytes, place) in [
+        (svg(chart)?.into_bytes(), &files.svg),
+        (pdf(chart)?, &files.pdf),
+    ] {
+        let unfinished = with_suffix(place, ".unfinished");
+        fs::write(&unfinished, bytes)
+            .and_then(|()| fs::rename(&unfinished, place))
+            .map_err(|error| failed(place, &error))?;
+    }
 
     let pixels = pixels(chart)?;
     let unfinished = with_suffix(stem, ".unfinished.png");
@@ -71,6 +79,18 @@ pub fn svg(chart: &Chart) -> Result<String, FigureError> {
     let fine = format!(r#"width="{width}" height="{height}""#);
     let nominal = format!(r#"width="{}" height="{}""#, SIZE.0, SIZE.1);
     Ok(document.replacen(&fine, &nominal, 1))
+}
+
+/// The figure as a PDF document of one page.
+///
+/// # Errors
+/// [`FigureError::Font`].
+pub fn pdf(chart: &Chart) -> Result<Vec<u8>, FigureError> {
+    let face = style::face().ok_or(FigureError::Font)?;
+    let mut document = Vec::new();
+    let backend = PdfBackend::new(&mut document, face, backend_size(), OVERSAMPLING);
+    draw(chart, backend, TextHabit::VECTOR)?;
+    Ok(document)
 }
 
 /// The figure as rows of RGB bytes, [`SIZE`] pixels.

@@ -8,6 +8,8 @@ pub struct Scale {
     /// Rising, within `low..=high`.
     pub ticks: Vec<f64>,
     step: f64,
+    /// What the ticks are called on an axis of names; empty on an axis of numbers.
+    names: Vec<String>,
 }
 
 /// What the axis must respect beyond the data.
@@ -100,11 +102,26 @@ impl Scale {
             high,
             ticks,
             step,
+            names: Vec::new(),
         }
+    }
+
+    /// An axis of names, at 0, 1, 2, …; `None` without any.
+    pub fn of_names(names: &[String]) -> Option<Self> {
+        (!names.is_empty()).then(|| Self {
+            low: -0.5,
+            high: names.len() as f64 - 0.5,
+            ticks: (0..names.len()).map(|place| place as f64).collect(),
+            step: 1.0,
+            names: names.to_vec(),
+        })
     }
 
     /// The label of a tick, with as many decimals as the step needs.
     pub fn label(&self, tick: f64) -> String {
+        if let Some(name) = self.names.get(tick.round() as usize) {
+            return name.clone();
+        }
         let tick = if tick.abs() < 1e-9 * self.step {
             0.0
         } else {
@@ -156,6 +173,15 @@ mod tests {
         assert_eq!(labels(&scale), ["−20", "0", "20", "40", "60"]);
         let scale = Scale::between(0.0, 0.15, false);
         assert_eq!(scale.label(0.025), "0.025");
+    }
+
+    #[test]
+    fn an_axis_of_names_has_a_tick_for_each() {
+        let names = ["2-step".to_owned(), "3-step".to_owned()];
+        let scale = Scale::of_names(&names).unwrap();
+        assert_eq!(labels(&scale), names);
+        assert_eq!((scale.place(0.0), scale.place(1.0)), (0.25, 0.75));
+        assert_eq!(Scale::of_names(&[]), None);
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub fn register_fonts() -> bool {
     *IS_REGISTERED.get_or_init(|| register_font(FONT_FAMILY, FontStyle::Normal, FONT).is_ok())
 }
 
+/// The embedded font with its outlines; none when it is unreadable.
+pub fn face() -> Option<ttf_parser::Face<'static>> {
+    ttf_parser::Face::parse(FONT, 0).ok()
+}
+
 /// Heights of text in pixels.
 pub mod text {
     pub const TITLE: f64 = 42.0;
@@ -47,6 +52,38 @@ pub const PALETTE: [RGBColor; 7] = [
     RGBColor(86, 180, 233),
     RGBColor(0, 0, 0),
 ];
+
+/// Colours of a heat map from its least to its largest value: cividis (Nuñez, Anderton and Renslow
+/// 2018), which gets steadily lighter and looks the same to readers who confuse red and green.
+const RAMP: [RGBColor; 5] = [
+    RGBColor(0, 34, 78),
+    RGBColor(66, 78, 108),
+    RGBColor(124, 123, 120),
+    RGBColor(188, 175, 111),
+    RGBColor(254, 232, 56),
+];
+
+/// The colour of a value that lies at `share` of the way from the least to the largest.
+pub fn ramp(share: f64) -> RGBColor {
+    let place = share.clamp(0.0, 1.0) * (RAMP.len() - 1) as f64;
+    let below = (place.floor() as usize).min(RAMP.len() - 2);
+    let part = place - below as f64;
+    let (RGBColor(r, g, b), RGBColor(red, green, blue)) = (RAMP[below], RAMP[below + 1]);
+    let mixed = |from: u8, to: u8| {
+        (f64::from(from) + part * (f64::from(to) - f64::from(from))).round() as u8
+    };
+    RGBColor(mixed(r, red), mixed(g, green), mixed(b, blue))
+}
+
+/// How light a colour looks, from 0 to 1 (ITU-R BT.601).
+fn lightness(RGBColor(red, green, blue): RGBColor) -> f64 {
+    (0.299 * f64::from(red) + 0.587 * f64::from(green) + 0.114 * f64::from(blue)) / 255.0
+}
+
+/// The colour in which text is read on `ground`.
+pub fn ink_on(ground: RGBColor) -> RGBColor {
+    if lightness(ground) < 0.5 { PAPER } else { INK }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marker {
@@ -191,6 +228,16 @@ mod tests {
     #[test]
     fn the_embedded_font_can_be_read() {
         assert!(register_fonts());
+    }
+
+    #[test]
+    fn the_ramp_gets_lighter_with_every_step_and_bears_text() {
+        let steps: Vec<f64> = (0..=20).map(|n| f64::from(n) / 20.0).collect();
+        assert!(steps.is_sorted_by(|a, b| lightness(ramp(*a)) < lightness(ramp(*b))));
+        for step in steps {
+            let ground = ramp(step);
+            assert!((lightness(ground) - lightness(ink_on(ground))).abs() > 0.35);
+        }
     }
 
     #[test]

@@ -2,8 +2,12 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use wedlm_bench::analysis::details::{
+    Category, CategoryTrial, Details, DraftEntropies, ENTROPY_EDGES, Hazard, HazardSlot, Latency,
+};
 use wedlm_bench::analysis::view::{
-    CostCurve, CostPoint, DraftRule, Measures, SweepView, TrialKind, TrialView,
+    CheckedTrial, CostCurve, CostPoint, DraftRule, Measures, ReplayCheck, SweepView, TrialKind,
+    TrialView,
 };
 use wedlm_bench::record::schema::Mode;
 use wedlm_bench::stats::bootstrap::Bootstrap;
@@ -45,7 +49,7 @@ pub fn sweep() -> SweepView {
     if let Ok(measures) = &mut baseline.result {
         measures.speedup = Some(Interval::exact(1.0));
     }
-    SweepView {
+    let mut view = SweepView {
         name: "gsm8k".to_owned(),
         command: "wedlm-bench sweep configs/gsm8k.yaml --set workload.limit=60".to_owned(),
         version: "0.1.0 (git 1a2b3c4)".to_owned(),
@@ -66,7 +70,122 @@ pub fn sweep() -> SweepView {
         ],
         replay: None,
         hardware_profile: Some("h100-8b".to_owned()),
+        details: Details::default(),
         ..SweepView::default()
+    };
+    view.replay = Some(replay_check(&view));
+    view.details = details(&view);
+    view
+}
+
+/// Predictions 5 % above what was measured.
+fn replay_check(view: &SweepView) -> ReplayCheck {
+    let of_grid = |trial: &&TrialView| trial.family == "ebsd-absolute-threshold";
+    let trials = view.trials.iter().filter(of_grid).step_by(3);
+    let trials: Vec<CheckedTrial> = trials
+        .map(|trial| {
+            let measured = trial.speedup().unwrap();
+            CheckedTrial {
+                label: trial.label.clone(),
+                predicted: around(1.05 * measured.estimate, 0.04),
+                measured,
+            }
+        })
+        .collect();
+    ReplayCheck {
+        n_replayed: 15,
+        n_generations: 300,
+        n_rounds: 4000,
+        median_error: Some(0.05),
+        largest_error: Some(0.05),
+        rank_correlation: Some(1.0),
+        trials,
+        ..ReplayCheck::default()
+    }
+}
+
+/// Three categories; everything else differs from trial to trial by its place.
+fn details(view: &SweepView) -> Details {
+    let chosen = view.chosen();
+    let label = |trial: &TrialView| trial.label.clone();
+    let family = |trial: &TrialView| trial.family.clone();
+    let speculative: Vec<&TrialView> = chosen
+        .iter()
+        .copied()
+        .filter(|trial| trial.kind != TrialKind::Window)
+        .collect();
+    let category = |name: &str, n_prompts: usize, shift: f64| Category {
+        name: name.to_owned(),
+        n_prompts,
+        trials: chosen
+            .iter()
+            .enumerate()
+            .map(|(place, trial)| CategoryTrial {
+                label: label(trial),
+                family: family(trial),
+                lossless: trial.lossless,
+                speedup: trial.speedup().map(|one| around(one.estimate + shift, 0.1)),
+                against_fixed: (place > 0).then(|| around(1.0 + shift - 0.02 * place as f64, 0.06)),
+                acceptance_rate: trial.acceptance_rate(),
+                exact_match: wilson(n_prompts as u64 - 3, n_prompts as u64, Confidence::P95),
+            })
+            .collect(),
+    };
+    let seconds = |place: usize| {
+        let time = |n: usize| 0.4 + 0.01 * n as f64 * (1.0 + 0.1 * place as f64);
+        (0..N_PROMPTS).map(time).collect()
+    };
+    let latency = |place: usize, label: String, family: Option<String>| Latency {
+        label,
+        family,
+        mode: Mode::Live,
+        seconds: seconds(place),
+    };
+    let others = chosen.iter().enumerate();
+    let slot = |place: usize| {
+        let reached = 900 >> place;
+        let rejected = reached / (3 + place as u64);
+        HazardSlot {
+            reached,
+            rejected,
+            share: around(
+                rejected as f64 / reached as f64,
+                0.03 * (1.0 + place as f64),
+            ),
+        }
+    };
+    Details {
+        missing_tables: vec![],
+        categories: vec![
+            category("all prompts", N_PROMPTS, 0.04),
+            category("2-step", 20, 0.1),
+            category("3-step", 25, 0.02),
+            category("4-step", 15, -0.04),
+        ],
+        latencies: std::iter::once(latency(20, "autoregressive".to_owned(), None))
+            .chain(others.map(|(place, one)| latency(place, label(one), Some(family(one)))))
+            .collect(),
+        hazards: speculative
+            .iter()
+            .map(|trial| Hazard {
+                label: label(trial),
+                family: family(trial),
+                slots: (0..8).map(slot).collect(),
+            })
+            .collect(),
+        entropies: speculative
+            .iter()
+            .map(|trial| DraftEntropies {
+                label: label(trial),
+                family: family(trial),
+                accepted: (0..=ENTROPY_EDGES.len() as u64)
+                    .map(|bin| 500 >> bin)
+                    .collect(),
+                rejected: (0..=ENTROPY_EDGES.len() as u64)
+                    .map(|bin| 4 + 3 * bin)
+                    .collect(),
+            })
+            .collect(),
     }
 }
 
@@ -139,7 +258,13 @@ impl Maker {
             }
         }
         for theta in [1.2, 1.5, 2.0, 3.0] {
-            let axes = [("stop.theta_rel", theta.to_string())];
+            let axes = [
+                ("stop.theta_rel", theta.to_string()),
+                (
+                    "max_draft_len",
+                    if theta < 2.0 { "6" } else { "8" }.to_owned(),
+                ),
+            ];
             let histogram = vec![0, 400, 260, 170, 110, 80, 50, 30, 60];
             let acceptance = 0.84 - 0.05 * theta;
             let trial = self.trial(
@@ -260,6 +385,7 @@ impl Maker {
             dropped_after: None,
             lossless: true,
             result: Ok(Measures {
+                shared_forwards: 0,
                 speedup: Some(bootstrap().ratio_of_sums(&pairs)),
                 speedup_geometric: bootstrap().geometric_mean_ratio(&pairs).ok(),
                 speedup_projected: Some(1.0 + 2.4 * (speedup - 0.9)),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{TrialRows, one_if, ratio, sums_by_prompt};
 use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord};
@@ -14,7 +14,7 @@ use crate::stats::proportion::wilson;
 const ENTROPY_EDGES: [f64; 9] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 3.0];
 
 /// Three answers to "how much is accepted"; none where nothing was drafted.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct AcceptanceRates {
     /// Σ accepted / Σ drafted: what a round pays for, tokens behind a rejection included.
     pub of_drafted: Option<Interval>,
@@ -26,7 +26,7 @@ pub struct AcceptanceRates {
 }
 
 /// How often a draft is rejected at a slot.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Hazard {
     pub slot: usize,
     /// Rounds in which the verifier tested the slot: the exposure.
@@ -37,7 +37,7 @@ pub struct Hazard {
 }
 
 /// Tested tokens whose entropy is in a bin.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntropyBin {
     /// Such as `0.1 to 0.3`, in nats; a bin holds its lower end.
     pub name: String,

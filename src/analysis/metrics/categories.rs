@@ -2,21 +2,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::quality::{Quality, quality};
 use super::ratio;
 use crate::analysis::measured::{Baseline, Measured};
 use crate::config::decoder::DecoderSpec;
-use crate::plan::Trial;
 use crate::plan::shard::Shard;
+use crate::plan::{Trial, is_duplicate};
 use crate::record::journal::Entry;
 use crate::record::schema::GenerationRecord;
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;
 
 /// Intervals are over the prompts of the category.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CategoryMetrics {
     pub category: String,
     pub n_prompts: u64,
@@ -40,7 +40,7 @@ pub(super) fn is_baseline(trial: &Trial) -> bool {
         | DecoderSpec::Window { .. }
         | DecoderSpec::WindowDraft { .. } => false,
     };
-    is_autoregressive && !trial.is_duplicate
+    is_autoregressive && !is_duplicate(&trial.id)
 }
 
 /// A row per category, in alphabetical order. `own` and `baseline` are the entries of a trial and of

@@ -1,6 +1,6 @@
 //! Floating-point operations for what they give.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ratio;
 use crate::record::schema::GenerationRecord;
@@ -8,7 +8,7 @@ use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;
 
 /// Intervals are over prompts; all none where the rows do not say what was computed.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Operations of both models in all decode forwards.
     pub flops: Option<u64>,

@@ -95,6 +95,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::schema::FIGURES;
 
     #[test]
     fn every_trial_has_the_same_columns_whatever_is_known_of_it() {
@@ -131,5 +132,7 @@ mod tests {
         assert_eq!(value(2, "flops"), None);
         let names = |row: usize| records[row].figures.iter().map(|(name, _)| name);
         assert!(names(0).eq(names(1)));
+        let is_told_from_an_axis = |name: &String| FIGURES.iter().any(|one| name.starts_with(one));
+        assert!(names(0).all(is_told_from_an_axis));
     }
 }

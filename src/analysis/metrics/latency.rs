@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{TrialRows, light};
 use crate::stats::bootstrap::Bootstrap;
@@ -11,7 +11,7 @@ use crate::stats::sample::Sample;
 
 /// P50, P90 and P99 in nanoseconds over all rounds of all prompts, with intervals over prompts.
 /// Prefill is not in them.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
     /// From the start of a round to its end.
     pub round_ns: Percentiles,

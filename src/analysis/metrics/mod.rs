@@ -16,7 +16,7 @@ pub mod tuning;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::acceptance::{AcceptanceRates, EntropyBin, Hazard};
 pub use self::categories::{CategoryMetrics, by_category};
@@ -43,7 +43,7 @@ const FEWEST_RESAMPLES: NonZeroUsize = const { NonZeroUsize::new(200).unwrap() }
 const MOST_VALUES: usize = 20_000_000;
 
 /// Everything that the tables and the report show beside the summary.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunMetrics {
     /// The trials that ran here, in the order of the plan.
     pub trials: Vec<TrialMetrics>,
@@ -53,7 +53,7 @@ pub struct RunMetrics {
 }
 
 /// One trial over all prompts, and by category.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrialMetrics {
     pub trial_id: String,
     pub label: String,
@@ -67,7 +67,7 @@ pub struct TrialMetrics {
 }
 
 /// What the drafts of one trial look like.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DraftMetrics {
     pub label: String,
     pub family: String,

@@ -1,6 +1,6 @@
 //! How good the text is: its score, and how likely the verifier finds it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{light, one_if, ratio};
 use crate::record::schema::GenerationRecord;
@@ -9,7 +9,7 @@ use crate::stats::interval::Interval;
 use crate::stats::sample::Sample;
 
 /// Intervals are over prompts; each is none where no prompt has the number.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quality {
     /// Mean score, 0 to 1, of the prompts that have one.
     pub score: Option<Interval>,

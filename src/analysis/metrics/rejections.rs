@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::TrialRows;
 use super::acceptance::tested;
@@ -13,7 +13,7 @@ use crate::stats::sample::Sample;
 const CONFIDENT_QUANTILE: f64 = 0.25;
 
 /// Why a rejection may have come about, in the order in which the classes are tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectionKind {
     /// The drafter was surer than of three quarters of its tested tokens.
@@ -31,7 +31,7 @@ pub enum RejectionKind {
 }
 
 /// One rejected token.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rejection {
     /// The text just before it.
     pub before: String,
@@ -42,7 +42,7 @@ pub struct Rejection {
 }
 
 /// The rejections of one kind.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RejectionClass {
     pub kind: RejectionKind,
     pub rejections: u64,

@@ -5,7 +5,7 @@
 
 use std::num::NonZeroUsize;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::acceptance::{is_accepted, tested};
 use super::light;
@@ -20,7 +20,7 @@ use crate::stats::sample::Sample;
 const N_SORTS: NonZeroUsize = const { NonZeroUsize::new(200).unwrap() };
 
 /// One number against rejection. Intervals are over prompts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Signal {
     /// Such as `shannon` or `1 − top1`.
     pub name: String,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::acceptance::is_accepted;
 use super::{one_if, ratio, sums_by_prompt};
@@ -22,7 +22,7 @@ const BEYOND_SHARE: f64 = 0.5;
 pub const PROFILE_PLACES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 
 /// The shape of a draft's entropies; the first that fits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shape {
     Flat,
@@ -33,7 +33,7 @@ pub enum Shape {
 }
 
 /// The drafts of one shape.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ShapeClass {
     pub shape: Shape,
     pub drafts: u64,

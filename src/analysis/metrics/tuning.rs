@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::ratio;
 use crate::analysis::view::{DraftRule, TrialKind, TrialView};
@@ -27,7 +27,7 @@ pub const FIXED_LENGTH: &str = "fixed k";
 const FEWEST_PROMPTS: usize = 4;
 
 /// The choice among the candidates of one decoder entry for one category.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tuned {
     pub category: String,
     /// Name of the decoder entry, or [`FIXED_LENGTH`].

@@ -46,8 +46,7 @@ fn the_baseline_timed_again_shows_the_noise_and_is_no_baseline() {
         panic!("a baseline and two trials")
     };
     let again = Trial {
-        id: "again".to_owned(),
-        is_duplicate: true,
+        id: format!("{}-again", once.id),
         ..once.clone()
     };
     let entries = [

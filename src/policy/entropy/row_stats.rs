@@ -2,7 +2,8 @@ use pulp::{Arch, Simd, WithSimd};
 
 use super::EntropyRule;
 use super::formulas::{entropy, needs_all_sums};
-use super::sums::{Moments, largest_values, two_largest};
+use super::one_pass::read_once;
+use super::sums::{Moments, largest_values};
 use crate::model::lm::TokenId;
 use crate::policy::peak::first_index_of;
 
@@ -59,9 +60,9 @@ impl RowStats {
 
     #[inline(always)]
     fn read_with<const FMA: bool>(row: &[f32], rules: &[EntropyRule]) -> Self {
-        let (largest, second) = two_largest(row);
         let all_sums = rules.iter().any(needs_all_sums);
-        let raw = Moments::read::<FMA>(row, largest, 1.0, all_sums);
+        let (peak, raw) = read_once::<FMA>(row, all_sums);
+        let largest = peak.largest;
         let deepest = rules.iter().map(|rule| match *rule {
             EntropyRule::Topk { k, .. } => k,
             EntropyRule::Shannon { .. }
@@ -85,9 +86,10 @@ impl RowStats {
         let probability = |logit: f32| (f64::from(logit) - f64::from(largest)).exp() / raw.sum;
         Self {
             log_normalizer: f64::from(largest) + raw.sum.ln(),
-            top1_token: first_index_of(row, largest).unwrap_or(0) as TokenId,
+            top1_token: first_index_of(&row[peak.near..], largest)
+                .map_or(0, |offset| peak.near + offset) as TokenId,
             top1: probability(largest),
-            top2: probability(second),
+            top2: probability(peak.second),
             entropies,
         }
     }

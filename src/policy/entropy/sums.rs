@@ -17,24 +17,13 @@ pub(super) struct Moments {
     pub squares: f64,
 }
 
+/// Bits per nat, at temperature 1.
+pub(super) const SCALE: f32 = LOG2_E as f32;
+
 impl Moments {
-    /// `second` and `squares` are NaN unless `all_sums`.
+    /// From Σ 2^t, Σ t·2^t, Σ t²·2^t and Σ 2^2t, where t is x in bits.
     #[inline(always)]
-    pub fn read<const FMA: bool>(
-        row: &[f32],
-        largest: f32,
-        temperature: f64,
-        all_sums: bool,
-    ) -> Self {
-        let [sum, first, second, squares] = if all_sums {
-            block_sums::<4, FMA>(row, largest, temperature, |t, e| {
-                let weighted = t * e;
-                [e, weighted, t * weighted, e * e]
-            })
-        } else {
-            let [sum, first] = block_sums::<2, FMA>(row, largest, temperature, |t, e| [e, t * e]);
-            [sum, first, f64::NAN, f64::NAN]
-        };
+    pub fn new(temperature: f64, [sum, first, second, squares]: [f64; 4]) -> Self {
         Self {
             temperature,
             // A power of NaN may look like a number, a product with NaN does not.
@@ -43,6 +32,26 @@ impl Moments {
             second: second * (LN_2 * LN_2),
             squares,
         }
+    }
+
+    /// `second` and `squares` are NaN unless `all_sums`.
+    #[inline(always)]
+    pub fn read<const FMA: bool>(
+        row: &[f32],
+        largest: f32,
+        temperature: f64,
+        all_sums: bool,
+    ) -> Self {
+        let sums = if all_sums {
+            block_sums::<4, FMA>(row, largest, temperature, |t, e| {
+                let weighted = t * e;
+                [e, weighted, t * weighted, e * e]
+            })
+        } else {
+            let [sum, first] = block_sums::<2, FMA>(row, largest, temperature, |t, e| [e, t * e]);
+            [sum, first, f64::NAN, f64::NAN]
+        };
+        Self::new(temperature, sums)
     }
 }
 
@@ -96,38 +105,6 @@ fn add_chunks<const N: usize>(
             }
         }
     }
-}
-
-/// The two largest logits (equal when two tokens share the first place). NaNs are passed over: the
-/// sums find them.
-#[inline(always)]
-pub(super) fn two_largest(row: &[f32]) -> (f32, f32) {
-    assert!(!row.is_empty(), "a row of logits has at least one entry");
-    let mut first = [f32::NEG_INFINITY; LANES];
-    let mut second = [f32::NEG_INFINITY; LANES];
-    let mut look = |lane: usize, x: f32| {
-        let loser = if x > first[lane] { first[lane] } else { x };
-        second[lane] = if loser > second[lane] {
-            loser
-        } else {
-            second[lane]
-        };
-        first[lane] = if x > first[lane] { x } else { first[lane] };
-    };
-    let (chunks, rest) = row.as_chunks::<LANES>();
-    for chunk in chunks {
-        for (lane, &x) in chunk.iter().enumerate() {
-            look(lane, x);
-        }
-    }
-    for (lane, &x) in rest.iter().enumerate() {
-        look(lane, x);
-    }
-    let mut candidates = [0.0; 2 * LANES];
-    candidates[..LANES].copy_from_slice(&first);
-    candidates[LANES..].copy_from_slice(&second);
-    candidates.sort_unstable_by(|a, b| b.total_cmp(a));
-    (candidates[0], candidates[1])
 }
 
 /// The `k` largest logits in falling order (all of them when there are fewer).

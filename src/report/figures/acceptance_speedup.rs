@@ -5,10 +5,12 @@ use crate::analysis::view::{DraftRule, SweepView, TrialKind, TrialView};
 use crate::record::schema::Mode;
 use crate::report::chart::{Across, Axis, Chart, Layer, LegendEntry, Panel, Point, Symbol};
 use crate::report::scale::Limits;
-use crate::report::style::{Look, Stroke};
+use crate::report::style::{INK, Look, Stroke};
 use crate::stats::interval::Interval;
 
 const X_LABEL: &str = "acceptance rate (window decoders: agreement)";
+
+const FRONT: Stroke = Stroke::solid(INK, 2.5);
 
 /// A trial at its place in one of the panels.
 struct Placed<'a> {
@@ -81,6 +83,16 @@ pub fn chart(view: &SweepView) -> Result<Chart, NotShown> {
             symbol: Symbol::Ring,
         });
     }
+    if front(&measured).len() > 1 || front(&projected).len() > 1 {
+        legend.push(LegendEntry {
+            text: if measured.iter().any(|one| one.trial.lossless) {
+                "Pareto front of lossless trials (oracle, random k aside)".to_owned()
+            } else {
+                "Pareto front".to_owned()
+            },
+            symbol: Symbol::Rule(FRONT),
+        });
+    }
     for (index, family) in families.iter().enumerate() {
         if shown(family) {
             legend.push(LegendEntry {
@@ -147,6 +159,28 @@ fn best_fixed<'a, 'b>(placed: &'b [Placed<'a>]) -> Option<&'b Placed<'a>> {
         .max_by(|one, other| one.speedup.estimate.total_cmp(&other.speedup.estimate))
 }
 
+/// Acceptance and speedup of the trials to which no other is superior in both, by rising acceptance.
+/// Oracle and random drafts stand aside, because nobody can or would run them; so do lossy trials beside
+/// lossless ones, because what a window decoder agrees with is no acceptance.
+fn front(placed: &[Placed<'_>]) -> Vec<(f64, f64)> {
+    let lossless = placed.iter().any(|one| one.trial.lossless);
+    let mut by_speed: Vec<(f64, f64)> = placed
+        .iter()
+        .filter(|one| one.trial.lossless == lossless)
+        .filter(|one| one.trial.kind != TrialKind::Speculative(DraftRule::Reference))
+        .filter(|one| one.trial.dropped_after.is_none())
+        .map(|one| (one.acceptance.estimate, one.speedup.estimate))
+        .collect();
+    by_speed.sort_by(|one, other| other.1.total_cmp(&one.1).then(other.0.total_cmp(&one.0)));
+    let mut most_accepted = f64::NEG_INFINITY;
+    by_speed.retain(|(acceptance, _)| {
+        let is_on_front = *acceptance > most_accepted;
+        most_accepted = most_accepted.max(*acceptance);
+        is_on_front
+    });
+    by_speed
+}
+
 fn panel(
     title: &str,
     y_label: &str,
@@ -158,12 +192,23 @@ fn panel(
         across: Across::Y(1.0),
         stroke: Stroke::reference(),
     }];
-    for (index, family) in families.iter().enumerate() {
+    let mut order: Vec<(usize, &str)> = families.iter().copied().enumerate().collect();
+    if is_crowded(placed) {
+        // Large entries would cover small ones.
+        let n_trials = |family: &str| {
+            placed
+                .iter()
+                .filter(|one| one.trial.family == family)
+                .count()
+        };
+        order.sort_by_key(|(_, family)| std::cmp::Reverse(n_trials(family)));
+    }
+    for (index, family) in order {
         let look = Look::of_series(index);
         layers.push(Layer::Series {
             points: placed
                 .iter()
-                .filter(|one| one.trial.family == *family)
+                .filter(|one| one.trial.family == family)
                 .map(|one| {
                     if is_crowded(placed) {
                         Point::bare(one.acceptance.estimate, one.speedup.estimate)
@@ -180,6 +225,10 @@ fn panel(
             is_joined: false,
         });
     }
+    layers.extend(front(placed).windows(2).map(|pair| Layer::Line {
+        ends: [pair[0], pair[1]],
+        stroke: FRONT,
+    }));
     layers.extend(best_fixed(placed).map(|one| Layer::Ring {
         x: one.acceptance.estimate,
         y: one.speedup.estimate,
@@ -190,5 +239,32 @@ fn panel(
         x: Axis::new(X_LABEL, Limits::SHARE),
         y: Axis::new(y_label, Limits::SPEEDUP),
         layers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::small_view::{trial, twelve};
+
+    #[test]
+    fn the_front_holds_what_nothing_else_beats_in_both() {
+        let rules = [
+            (1.8, 0.5, DraftRule::Entropy),
+            (1.5, 0.4, DraftRule::FixedLength),
+            (1.4, 0.9, DraftRule::FixedLength),
+            (2.5, 1.0, DraftRule::Reference),
+        ];
+        let trials = rules.map(|(speedup, _, rule)| trial("any", rule, speedup, twelve(1.0)));
+        let placed: Vec<Placed<'_>> = rules
+            .iter()
+            .zip(&trials)
+            .map(|((speedup, acceptance, _), trial)| Placed {
+                trial,
+                acceptance: Interval::exact(*acceptance),
+                speedup: Interval::exact(*speedup),
+            })
+            .collect();
+        assert_eq!(front(&placed), [(0.5, 1.8), (0.9, 1.4)]);
     }
 }

@@ -105,7 +105,11 @@ mod tests {
     fn ys(layer: &Layer) -> Vec<f64> {
         match layer {
             Layer::Series { points, .. } => points.iter().map(|point| point.y).collect(),
-            Layer::Bars { .. } | Layer::Line { .. } | Layer::Rule { .. } | Layer::Ring { .. } => {
+            Layer::Bars { .. }
+            | Layer::Line { .. }
+            | Layer::Rule { .. }
+            | Layer::Ring { .. }
+            | Layer::Cells(_) => {
                 vec![]
             }
         }

@@ -1,7 +1,7 @@
 //! How long are the drafts that a rule lets through?
 
-use super::NotShown;
-use crate::analysis::view::{DraftRule, SweepView, TrialKind, TrialView};
+use super::{NotShown, importance};
+use crate::analysis::view::{SweepView, TrialKind, TrialView};
 use crate::report::chart::{Across, Axis, Bar, Chart, Layer, LegendEntry, Panel, Symbol};
 use crate::report::scale::Limits;
 use crate::report::style::{Dash, INK, Look, Stroke};
@@ -73,16 +73,6 @@ fn best_of<'a>(view: &'a SweepView, family: &str) -> Option<&'a TrialView> {
         .or_else(|| view.trials.iter().find(|trial| is_candidate(trial)))
 }
 
-fn importance(kind: TrialKind) -> u8 {
-    match kind {
-        TrialKind::Speculative(DraftRule::FixedLength) => 0,
-        TrialKind::Speculative(DraftRule::Entropy) => 1,
-        TrialKind::Speculative(DraftRule::OtherSignal) => 2,
-        TrialKind::Speculative(DraftRule::Reference) => 3,
-        TrialKind::Autoregressive | TrialKind::Duplicate | TrialKind::Window => 4,
-    }
-}
-
 fn histogram(trial: &TrialView) -> &[u64] {
     trial
         .measures()
@@ -137,6 +127,7 @@ fn panel(trial: &TrialView, look: Look, longest: usize, tallest: f64) -> Panel {
                 bars,
                 // Pale, so that the mean is seen on every bar.
                 colour: look.pale(),
+                half_width: 0.42,
             },
             Layer::Rule {
                 across: Across::X(mean),

@@ -11,6 +11,7 @@ const NOTICEABLE: f64 = 1.1;
 pub fn section(view: &SweepView) -> String {
     let paragraphs: Vec<String> = [
         Some(speed(view)),
+        shared(view),
         cost(view),
         projection(view),
         Some(quality(view)),
@@ -35,6 +36,20 @@ fn speed(view: &SweepView) -> String {
          interval speaks about other prompts of the same kind, not about other models, machines or \
          tasks.{few}"
     )
+}
+
+/// Times that trials have in common.
+fn shared(view: &SweepView) -> Option<String> {
+    let measures = view.trials.iter().filter_map(TrialView::measures);
+    let n: u64 = measures.map(|one| one.shared_forwards).sum();
+    (n > 0).then(|| {
+        format!(
+            "**Shared forwards.** {n} forwards of window trials (in the first repeat) had run for another \
+             trial on the same rows and were not run again: each trial is charged the time that the \
+             forward took, so the noise of these times is common to the trials \
+             (`timing.share_forwards: false` runs every forward)."
+        )
+    })
 }
 
 fn cost(view: &SweepView) -> Option<String> {

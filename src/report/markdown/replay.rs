@@ -25,6 +25,10 @@ pub fn section(view: &SweepView) -> String {
 }
 
 fn rounds(check: &ReplayCheck) -> String {
+    if check.n_generations == 0 && !check.trials.is_empty() {
+        return "Some of them ran live as well; the run does not hold how many of their rounds differ."
+            .to_owned();
+    }
     if check.n_generations == 0 {
         return "None of them ran live, so nothing was checked here.".to_owned();
     }

@@ -61,9 +61,10 @@ pub fn best(view: &SweepView) -> String {
 /// One table per decoder entry with every trial that ran, in the order of the plan.
 pub fn all(view: &SweepView) -> String {
     let mut sections = vec!["## All trials".to_owned()];
+    sections.extend(view.unlisted());
+    let listed = view.listed();
     for family in view.families() {
-        let rows: Vec<String> = view
-            .trials
+        let rows: Vec<String> = listed
             .iter()
             .filter(|trial| trial.family == family)
             .filter_map(|trial| Some(row(trial, trial.measures()?)))
@@ -89,7 +90,7 @@ pub fn all(view: &SweepView) -> String {
             table
         });
     }
-    if sections.len() == 1 {
+    if listed.iter().all(|trial| trial.measures().is_none()) {
         sections.push("No trial ran.".to_owned());
     } else {
         sections.push(format!("n = {}; {}.", view.size(), intervals(view)));
@@ -136,5 +137,33 @@ fn intervals(view: &SweepView) -> String {
     match confidence {
         Some(confidence) => format!("brackets hold {} % intervals", super::percent(confidence)),
         None => "no intervals".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::view::DraftRule;
+    use crate::report::small_view;
+
+    #[test]
+    fn of_too_many_trials_the_fastest_are_listed_in_the_order_of_the_plan() {
+        // The slowest comes first, the fastest second.
+        let trial = |place: usize| {
+            let speedup = [0.5, 3.0].get(place).copied().unwrap_or(1.0);
+            let label = format!("trial {place:04}");
+            let mut trial = small_view::trial(&label, DraftRule::Entropy, speedup, vec![1.0]);
+            trial.family = "grid".to_owned();
+            trial
+        };
+        let few = small_view::view((0..3_000).map(trial).collect());
+        assert_eq!((few.listed().len(), few.unlisted()), (3_000, None));
+        let many = small_view::view((0..3_001).map(trial).collect());
+        let listed: Vec<&str> = many.listed().iter().map(|trial| &*trial.label).collect();
+        assert_eq!(listed.len(), 3_000);
+        assert_eq!(listed[..2], ["trial 0001", "trial 0002"]);
+        let text = all(&many);
+        assert!(text.contains("The fastest 3000 of 3001 trials are listed"));
+        assert!(!text.contains("trial 0000"));
     }
 }

@@ -22,7 +22,7 @@ pub struct Entry {
 fn symbol_width(symbol: Symbol) -> f64 {
     match symbol {
         Symbol::Joined(_) | Symbol::Rule(_) => 80.0,
-        Symbol::Marker(_) | Symbol::Ring => 30.0,
+        Symbol::Marker(_) | Symbol::Ring | Symbol::Swatch(_) => 30.0,
     }
 }
 
@@ -102,6 +102,10 @@ fn draw_symbol<DB: DrawingBackend>(
         }
         Symbol::Marker(look) => canvas.marker(centre, look),
         Symbol::Rule(stroke) => canvas.line(&across, stroke),
+        Symbol::Swatch(colour) => {
+            let corner = (left, y - 13.0);
+            canvas.rectangle(corner, (left + width, y + 13.0), colour)
+        }
         Symbol::Ring => canvas.ring(centre, 14.0, Stroke::solid(INK, 2.5)),
     }
 }

@@ -4,9 +4,9 @@ use plotters::prelude::DrawingBackend;
 use plotters::style::text_anchor::HPos;
 
 use crate::report::canvas::{Canvas, DrawResult, Lettering, Place};
-use crate::report::chart::{Across, Layer, Panel, Point};
+use crate::report::chart::{Across, HeatCell, Layer, Panel, Point};
 use crate::report::scale::{Scale, is_drawable};
-use crate::report::style::{GREY, GRID, INK, Look, Stroke, text};
+use crate::report::style::{GREY, GRID, INK, Look, Stroke, ink_on, text};
 
 /// The rectangle of a panel with its title and labels, in pixels.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +19,8 @@ pub struct Cell {
 
 const X_LABELS_HEIGHT: f64 = 78.0;
 const Y_LABEL_WIDTH: f64 = 44.0;
+/// Share of the panel that names on the y axis may take.
+const WIDEST_NAME: f64 = 0.3;
 
 /// From data to pixels: the cell here is the frame that holds the data.
 struct Frame {
@@ -72,7 +74,8 @@ pub fn draw<DB: DrawingBackend>(
         .ticks
         .iter()
         .map(|&tick| canvas.width(&y.label(tick), text::TICK))
-        .fold(0.0, f64::max);
+        .fold(0.0, f64::max)
+        .min(WIDEST_NAME * (cell.right - cell.left));
     let frame = Frame {
         cell: Cell {
             left: cell.left + Y_LABEL_WIDTH + tick_width + 12.0,
@@ -124,7 +127,9 @@ fn draw_axes<DB: DrawingBackend>(
             horizontal: HPos::Right,
             ..tick_text
         };
-        canvas.text(&frame.y.label(tick), (left - 10.0, y), lettering)?;
+        let room = left - 10.0 - cell.left - Y_LABEL_WIDTH;
+        let name = canvas.fitted(&frame.y.label(tick), text::TICK, room.max(1.0) + 2.0);
+        canvas.text(&name, (left - 10.0, y), lettering)?;
     }
     for &tick in &frame.x.ticks {
         let x = frame.x(tick);
@@ -133,7 +138,15 @@ fn draw_axes<DB: DrawingBackend>(
             horizontal: HPos::Center,
             ..tick_text
         };
-        canvas.text(&frame.x.label(tick), (x, bottom + 20.0), lettering)?;
+        let name = match panel.x.names.len() {
+            0 => frame.x.label(tick),
+            n => canvas.fitted(
+                &frame.x.label(tick),
+                text::TICK,
+                (right - left) / n as f64 - 6.0,
+            ),
+        };
+        canvas.text(&name, (x, bottom + 20.0), lettering)?;
     }
     let axes = [(left, top), (left, bottom), (right, bottom)];
     canvas.line(&axes, Stroke::solid(INK, 2.0))?;
@@ -165,10 +178,20 @@ fn draw_layer<DB: DrawingBackend>(
             look,
             is_joined,
         } => draw_series(canvas, points, *look, *is_joined, frame),
-        Layer::Bars { bars, colour } => {
+        Layer::Bars {
+            bars,
+            colour,
+            half_width,
+        } => {
             for bar in bars.iter().filter(|bar| is_drawable(bar.height)) {
-                let corner = frame.at(bar.x - 0.42, bar.height);
-                canvas.rectangle(corner, frame.at(bar.x + 0.42, 0.0), *colour)?;
+                let corner = frame.at(bar.x - half_width, bar.height);
+                canvas.rectangle(corner, frame.at(bar.x + half_width, 0.0), *colour)?;
+            }
+            Ok(())
+        }
+        Layer::Cells(cells) => {
+            for cell in cells {
+                draw_cell(canvas, cell, frame)?;
             }
             Ok(())
         }
@@ -191,6 +214,26 @@ fn draw_layer<DB: DrawingBackend>(
         }
         Layer::Rule { .. } | Layer::Ring { .. } => Ok(()),
     }
+}
+
+fn draw_cell<DB: DrawingBackend>(
+    canvas: &Canvas<'_, DB>,
+    cell: &HeatCell,
+    frame: &Frame,
+) -> DrawResult<DB> {
+    let corner = frame.at(cell.x - 0.5, cell.y + 0.5);
+    let opposite = frame.at(cell.x + 0.5, cell.y - 0.5);
+    canvas.rectangle(corner, opposite, cell.colour)?;
+    let lettering = Lettering {
+        colour: ink_on(cell.colour),
+        horizontal: HPos::Center,
+        ..Lettering::of_size(text::NOTE)
+    };
+    let fits = canvas.width(&cell.text, text::NOTE) < opposite.0 - corner.0;
+    if fits && !cell.text.is_empty() {
+        canvas.text(&cell.text, frame.at(cell.x, cell.y), lettering)?;
+    }
+    Ok(())
 }
 
 fn draw_series<DB: DrawingBackend>(

@@ -1,0 +1,160 @@
+//! Tables of parts of trials: categories of prompts, filled slots, replay against live.
+
+use super::best::Criterion;
+use super::columns::{TRIAL, figure, text};
+use super::words::{LOSSY, intervals, label, row};
+use super::{Cell, Row, TableView, Value};
+use crate::analysis::view::{DraftRule, FillGroup, SweepView, TrialKind, finite};
+use crate::stats::interval::Interval;
+
+/// Per category of prompts: the trials of the main table.
+pub fn categories(view: &SweepView) -> TableView {
+    let mut rows = Vec::new();
+    for category in &view.details.categories {
+        let fastest = category
+            .trials
+            .iter()
+            .filter(|trial| trial.lossless && !is_reference(view, &trial.label))
+            .filter_map(|trial| finite(trial.speedup))
+            .filter(Interval::is_bounded)
+            .max_by(|one, other| one.estimate.total_cmp(&other.estimate));
+        for trial in &category.trials {
+            let competes = trial.lossless && !is_reference(view, &trial.label);
+            let is_best = competes
+                && finite(trial.speedup)
+                    .zip(fastest)
+                    .is_some_and(|(own, best)| own.high >= best.low);
+            rows.push(Row {
+                is_lossy: !trial.lossless,
+                cells: vec![
+                    Value::Text(format!("{} (n = {})", category.name, category.n_prompts)).into(),
+                    Value::Text(trial.label.clone()).into(),
+                    Cell {
+                        value: Value::interval(trial.speedup, 2),
+                        is_best,
+                    },
+                    Value::interval(trial.against_fixed, 2).into(),
+                    Value::interval(trial.acceptance_rate, 3).into(),
+                    Value::interval(trial.exact_match, 2).into(),
+                ],
+            });
+        }
+    }
+    TableView {
+        id: "categories",
+        title: "By category of prompts",
+        caption: format!(
+            "The same trials on each category of prompts. {} {} {LOSSY}",
+            intervals(view),
+            Criterion::Overlap
+                .words("lossless trial of the category (but for oracle and random drafts)"),
+        ),
+        columns: vec![
+            text(
+                "category",
+                "generations.parquet: category, and its number of prompts",
+            ),
+            TRIAL,
+            figure(
+                "speedup",
+                "generations.parquet: wall_ns, baseline over trial, by category",
+            ),
+            figure(
+                "over best fixed k",
+                "generations.parquet: wall_ns, best fixed draft length over trial, by category",
+            ),
+            figure(
+                "acceptance",
+                "generations.parquet: accepted / drafted (window decoders: agreed / committed)",
+            ),
+            figure("exact match", "generations.parquet: is_correct"),
+        ],
+        rows,
+    }
+}
+
+fn is_reference(view: &SweepView, label: &str) -> bool {
+    let kind = TrialKind::Speculative(DraftRule::Reference);
+    view.trials
+        .iter()
+        .any(|trial| trial.label == label && trial.kind == kind)
+}
+
+/// How good filled tokens are, by entropy and by distance.
+pub fn fills(view: &SweepView) -> TableView {
+    let mut rows = Vec::new();
+    for trial in view.chosen() {
+        let Some(fills) = trial.measures().and_then(|one| one.fills.as_ref()) else {
+            continue;
+        };
+        for (name, groups) in [
+            ("entropy (nats)", &fills.by_entropy),
+            ("distance", &fills.by_distance),
+        ] {
+            rows.extend(groups.iter().map(|group: &FillGroup| {
+                row(
+                    trial,
+                    vec![
+                        label(trial).into(),
+                        Value::Text(name.to_owned()).into(),
+                        Value::Text(group.name.clone()).into(),
+                        Value::Count(group.n).into(),
+                        Value::interval(group.agreed, 3).into(),
+                        Value::interval(group.verifier_agreed, 3).into(),
+                    ],
+                )
+            }));
+        }
+    }
+    TableView {
+        id: "fills",
+        title: "What window decoders fill",
+        caption: format!(
+            "Filled and committed tokens of the fastest window trial of each decoder entry, by the entropy \
+             at which they were filled and by how many positions they stood behind the first mask. {}",
+            intervals(view)
+        ),
+        columns: vec![
+            TRIAL,
+            text("by", "positions.parquet: entropy_nats, distance"),
+            text("bin", "positions.parquet: entropy_nats, distance"),
+            figure("filled", "positions.parquet: outcome"),
+            figure("own choice", "positions.parquet: agrees"),
+            figure("verifier's choice", "positions.parquet: verifier_agrees"),
+        ],
+        rows,
+    }
+}
+
+/// Predicted against measured speedups.
+pub fn replay(view: &SweepView) -> TableView {
+    let checked = view.replay.iter().flat_map(|check| &check.trials);
+    let rows = checked.map(|trial| Row {
+        is_lossy: false,
+        cells: vec![
+            Value::Text(trial.label.clone()).into(),
+            Value::interval(Some(trial.predicted), 2).into(),
+            Value::interval(Some(trial.measured), 2).into(),
+        ],
+    });
+    TableView {
+        id: "replay",
+        title: "Replay against live",
+        caption: format!(
+            "Trials that were replayed and ran live as well. {}",
+            intervals(view)
+        ),
+        columns: vec![
+            TRIAL,
+            figure(
+                "predicted speedup",
+                "trials.parquet: speedup of the row with mode = replay",
+            ),
+            figure(
+                "measured speedup",
+                "trials.parquet: speedup of the row with mode = live",
+            ),
+        ],
+        rows: rows.collect(),
+    }
+}
