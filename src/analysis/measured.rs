@@ -145,6 +145,11 @@ impl Baseline {
         }
     }
 
+    /// Wall time of a prompt; none for one that the baseline lacks.
+    pub fn ns(&self, prompt: usize) -> Option<f64> {
+        Some(self.by_prompt.get(&prompt)?.ns)
+    }
+
     /// Wall times of the baseline and of the trial, on the prompts that both have.
     pub fn paired_ns(&self, own: &Measured<'_>) -> (Vec<f64>, Vec<f64>) {
         let both = own

@@ -3,8 +3,10 @@
 pub mod cost;
 pub mod details;
 mod fills;
+pub mod flops;
 pub mod generations;
 pub mod measured;
+pub mod metrics;
 pub mod read_back;
 pub mod replay_check;
 pub mod summary;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::analysis::details::Details;
+use crate::analysis::metrics::RunMetrics;
 use crate::record::schema::Mode;
 use crate::stats::interval::Interval;
 
@@ -30,6 +31,8 @@ pub struct SweepView {
     pub cost_curves: Vec<CostCurve>,
     /// Replay against live; none when nothing was replayed.
     pub replay: Option<ReplayCheck>,
+    /// Acceptance, cost, quality and latency in detail; empty where nothing ran here.
+    pub metrics: RunMetrics,
     /// Name of the hardware profile behind [`Measures::speedup_projected`].
     pub hardware_profile: Option<String>,
     /// What the tables of generations, rounds and positions say of the trials in [`SweepView::chosen`].

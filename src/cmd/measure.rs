@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::cmd::agreement::Agreement;
 use crate::cmd::models::LoadedModels;
-use crate::cmd::rows::{add_rounds, fill, ns};
+use crate::cmd::rows::{add_flops, add_rounds, fill, ns};
 use crate::config::decoder::DecoderSpec;
 use crate::engine::session::{EngineError, Request, decode_batch, decode_in_stream};
 use crate::engine::shared;
@@ -94,6 +94,7 @@ pub fn measure_batch(
             let mut filled: Vec<Entry> = entries.collect();
             for ((entry, prompt), generation) in filled.iter_mut().zip(prompts).zip(&generations) {
                 fill(entry, prompt, models, generation);
+                add_flops(entry, &trial.decoder, models, generation);
                 let share = per_token * generation.counts.committed as f64;
                 entry.generation.wall_ns = ns(Duration::from_secs_f64(share));
                 if repeat == 0 {
@@ -135,6 +136,7 @@ pub fn measure(
     match outcome {
         Ok((generation, agreement)) => {
             fill(&mut entry, prompt, models, &generation);
+            add_flops(&mut entry, &trial.decoder, models, &generation);
             entry.generation.agreed = agreement.n_own();
             entry.generation.verifier_agreed = agreement.n_verifier();
             if repeat == 0 {

@@ -8,6 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::cmd::Failure;
 use crate::cmd::interrupt::on_interrupt;
 use crate::cmd::judge::Judge;
+use crate::cmd::look_back::LookBack;
 use crate::cmd::measure::{Prompt, Settings, is_window, measure, measure_batch};
 use crate::cmd::models::LoadedModels;
 use crate::config::SweepSpec;
@@ -78,6 +79,7 @@ pub fn measure_all(
         models,
         memories: HashMap::new(),
     };
+    let mut look_back = LookBack::new(job.sweep.timing.look_back);
     let dropped = course.dropped(trials, |n_prompts| tallies(entries, n_prompts));
     for trial in running(trials, &dropped) {
         let starts = prompts.iter().cycle();
@@ -119,8 +121,10 @@ pub fn measure_all(
                             continue;
                         }
                         entry.generation.shard = job.shard;
-                        let item = &prompts[entry.generation.prompt].item;
-                        judge.complete(item, &mut entry.generation)?;
+                        let prompt = &prompts[entry.generation.prompt];
+                        judge.complete(&prompt.item, &mut entry.generation)?;
+                        let request = job.settings.request(prompt);
+                        look_back.complete(&mut entry, trial, &request, decoding.models);
                         journal.append(&entry)?;
                         failed = failed.or_else(|| failure(trial, &entry));
                         entries.push(entry);

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::analysis::summary::{Summariser, summarise};
 use crate::cli::MergeArgs;
 use crate::cmd::Failure;
+use crate::cmd::metrics::{self, Measurements};
 use crate::cmd::run_folder::{RunFolder, config_hash, read_manifest};
 use crate::config::load_sweep;
 use crate::config::replay::SweepMode;
@@ -94,10 +95,19 @@ pub fn run(args: &MergeArgs) -> Result<(), Failure> {
     let bootstrap = Bootstrap::default();
     let profile = sweep.hardware_profile()?;
     let summariser = Summariser::new(&plan.trials, &bootstrap).with_dropped(dropped);
-    let summary = summarise(summariser, &plan.trials, &entries, profile.as_ref());
+    let mut summary = summarise(summariser, &plan.trials, &entries, profile.as_ref());
+    let categories = metrics::categories(&entries);
+    let measurements = Measurements {
+        trials: &plan.trials,
+        entries: &entries,
+        categories: &categories,
+        seed: sweep.seed,
+    };
+    let metrics = measurements.metrics(&mut summary, &bootstrap);
     let mut tables = folder.tables()?;
     tables.add_entries(&entries)?;
     folder.finish_tables(tables, &summary)?;
+    metrics::write(&folder, &metrics)?;
     let view = folder.write_report(&sweep, &manifest, &bootstrap)?;
     println!(
         "{}",

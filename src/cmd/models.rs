@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::analysis::flops::{ModelShape, Shapes};
 use crate::cmd::Failure;
+use crate::config::decoder::DecoderSpec;
 use crate::engine::session::{BatchedModels, EngineError, Models};
 use crate::engine::shared::SharedForwards;
 use crate::model::batched_lm::BatchedLm;
@@ -103,6 +105,26 @@ impl LoadedModels {
     pub fn mask_id(&self) -> Option<TokenId> {
         let window = self.window.as_ref().and_then(|model| model.mask_id);
         window.or_else(|| self.all().find_map(|(_, model)| model.mask_id))
+    }
+
+    /// What a row costs in the models that this decoder uses; none when one of them is not loaded.
+    pub fn shapes(&self, decoder: &DecoderSpec) -> Option<Shapes> {
+        let shape = |model: &Option<LoadedModel>| {
+            let model = model.as_ref()?;
+            Some(ModelShape {
+                n_parameters: model.lm.n_parameters() as u64,
+                attention_width: model.attention_width as u64,
+            })
+        };
+        let (verifier, drafter) = match decoder {
+            DecoderSpec::Autoregressive { .. } => (shape(&self.verifier)?, None),
+            DecoderSpec::Speculative { .. } => {
+                (shape(&self.verifier)?, Some(shape(&self.drafter)?))
+            }
+            DecoderSpec::Window { .. } => (shape(&self.window)?, None),
+            DecoderSpec::WindowDraft { .. } => (shape(&self.verifier)?, Some(shape(&self.window)?)),
+        };
+        Some(Shapes { verifier, drafter })
     }
 
     /// Drafter and verifier.

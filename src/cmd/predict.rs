@@ -37,6 +37,8 @@ pub struct PromptFacts {
     pub text_hash: String,
     pub is_correct: Option<bool>,
     pub score: Option<f64>,
+    pub log_prob_nats: Option<f64>,
+    pub perplexity: Option<f64>,
     /// Prefill of the verifier alone, and of both models.
     pub verifier_prefill_ns: u64,
     pub pair_prefill_ns: u64,
@@ -154,6 +156,8 @@ impl<'r> Predictor<'r> {
                     finished_by: finish_name(prompt.finished_by).to_string(),
                     is_correct: facts.is_correct,
                     score: facts.score,
+                    log_prob_nats: facts.log_prob_nats,
+                    perplexity: facts.perplexity,
                     text_hash: facts.text_hash.clone(),
                     ..GenerationRecord::default()
                 }
@@ -197,7 +201,8 @@ pub fn prompt_facts(
                 let times = wanted.map(|row| row.prefill_ns as f64).collect();
                 Sample::new(times).map_or(0, |times| times.median() as u64)
             };
-            let text = rows.iter().find(|row| row.trial_id == baseline);
+            let of_baseline = rows.iter().filter(|row| row.trial_id == baseline);
+            let text = of_baseline.min_by_key(|row| row.repeat);
             let item = prompts.iter().find(|prompt| prompt.index == traced.id);
             let (verifier, pair) = (median(true), median(false));
             PromptFacts {
@@ -210,6 +215,8 @@ pub fn prompt_facts(
                 text_hash: text.map(|row| row.text_hash.clone()).unwrap_or_default(),
                 is_correct: text.and_then(|row| row.is_correct),
                 score: text.and_then(|row| row.score),
+                log_prob_nats: text.and_then(|row| row.log_prob_nats),
+                perplexity: text.and_then(|row| row.perplexity),
                 verifier_prefill_ns: verifier,
                 pair_prefill_ns: pair.max(verifier),
             }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use crate::analysis::flops::Flops;
 use crate::cmd::agreement::Agreement;
 use crate::cmd::measure::Prompt;
 use crate::cmd::models::LoadedModels;
+use crate::config::decoder::DecoderSpec;
 use crate::engine::step::{DraftStop, Finish, Generation, Outcome, Round, Slot};
 use crate::model::lm::TokenId;
 use crate::record::journal::Entry;
@@ -63,6 +65,38 @@ pub(super) fn fill(
     row.text_hash = hash(&generation.ids);
     row.is_correct = prompt.item.is_correct(&row.text);
     row.score = prompt.item.score(&row.text);
+    entry.ids.clone_from(&generation.ids);
+}
+
+/// What the generation computed, by the decoder that made it.
+pub(super) fn add_flops(
+    entry: &mut Entry,
+    decoder: &DecoderSpec,
+    models: &LoadedModels,
+    generation: &Generation,
+) {
+    let Some(shapes) = models.shapes(decoder) else {
+        return;
+    };
+    let row = &mut entry.generation;
+    let rounds = generation.rounds.as_slice();
+    let flops = match decoder {
+        DecoderSpec::Autoregressive { .. } | DecoderSpec::Speculative { .. } => {
+            Flops::of_rounds(&shapes, row.prompt_len, rounds)
+        }
+        DecoderSpec::Window { .. } => Flops::of_window(&shapes.verifier, rounds),
+        DecoderSpec::WindowDraft { .. } => {
+            Flops::of_window_draft(&shapes, row.drafter_token_instances, rounds)
+        }
+    };
+    row.verifier_flops = Some(flops.verifier);
+    row.drafter_flops = shapes.drafter.map(|_| flops.drafter);
+    row.wasted_flops = match decoder {
+        DecoderSpec::Autoregressive { .. }
+        | DecoderSpec::Speculative { .. }
+        | DecoderSpec::WindowDraft { .. } => Some(flops.wasted),
+        DecoderSpec::Window { .. } => None,
+    };
 }
 
 fn hash(ids: &[TokenId]) -> String {
@@ -116,6 +150,10 @@ pub(super) fn add_rounds(entry: &mut Entry, generation: &Generation, agreement: 
                     adjusted_nats: view.adjusted,
                     top1: view.top1,
                     margin: view.margin,
+                    text: String::new(),
+                    text_before: None,
+                    verifier_text: None,
+                    seen: None,
                     agrees: stands(&agreement.own, view).filter(|_| is_filled),
                     verifier_agrees: stands(&agreement.verifier, view).filter(|_| is_filled),
                     outcome: match view.outcome {

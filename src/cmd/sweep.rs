@@ -14,6 +14,7 @@ use crate::cmd::calibrate::forward_times;
 use crate::cmd::judge::Judge;
 use crate::cmd::measure::{Prompt, measure};
 use crate::cmd::measure_all::{End, Job, drift, measure_all, settings};
+use crate::cmd::metrics::{self, Measurements};
 use crate::cmd::models::{LoadedModels, ModelNames};
 use crate::cmd::plan_view::{n_live_generations, print_plan};
 use crate::cmd::replay_sweep::{Replayed, checked, recorded};
@@ -122,7 +123,7 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     let profile = sweep.hardware_profile()?;
     let mut tables = folder.tables()?;
     tables.add_entries(&entries)?;
-    let (summary, check) = match &recorded {
+    let (mut summary, check) = match &recorded {
         None => {
             let course = Course::of(&sweep, prompts.len());
             let dropped = course.dropped(&plan.trials, |n| tallies(&entries, n));
@@ -150,7 +151,19 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
         End::Interrupted | End::Failed(_) => Status::Interrupted,
     };
     manifest.baseline_drift = drift(&plan.trials[0], &entries);
+    let categories: Vec<String> = prompts
+        .iter()
+        .map(|one| one.item.category.clone())
+        .collect();
+    let measurements = Measurements {
+        trials: &plan.trials,
+        entries: &entries,
+        categories: &categories,
+        seed: sweep.seed,
+    };
+    let metrics = measurements.metrics(&mut summary, &bootstrap);
     folder.finish_tables(tables, &summary)?;
+    metrics::write(&folder, &metrics)?;
     manifest.replay_check = check;
     let view = folder.write_report(&sweep, &manifest, &bootstrap)?;
     println!(

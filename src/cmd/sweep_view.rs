@@ -4,9 +4,11 @@ use std::path::Path;
 
 use crate::analysis::cost::{ForwardTimes, profile_curve};
 use crate::analysis::details::{Details, add_details};
+use crate::analysis::metrics::RunMetrics;
 use crate::analysis::read_back::{ReadBack, read_back};
 use crate::analysis::view::SweepView;
 use crate::cmd::Failure;
+use crate::cmd::metrics;
 use crate::config::SweepSpec;
 use crate::plan::plan;
 use crate::record::data_hash::data_hash;
@@ -36,6 +38,7 @@ impl FinishedRun<'_> {
         let mut back = read_back(self.folder, &plan.trials, bootstrap)?;
         let mut view = view(self.sweep, &manifest, &mut back, bootstrap)?;
         add_details(&mut view, &back, self.folder, bootstrap)?;
+        view.metrics = metrics::read(self.folder)?;
         Ok(view)
     }
 
@@ -133,6 +136,7 @@ fn view(
         provenance,
         n_prompts: manifest.n_prompts,
         replay,
+        metrics: RunMetrics::default(),
         repeats: sweep.timing.repeats,
         baseline,
         trials: views.collect(),

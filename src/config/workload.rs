@@ -71,6 +71,9 @@ pub struct TimingSpec {
     pub warmup: usize,
     /// Time the baseline as a second trial too: its speedup over itself is noise.
     pub duplicate_baseline: bool,
+    /// After the first repeat, read each distinct text once more with verifier and drafter, outside of
+    /// the timing: perplexity, every entropy of tested slots, overlap.
+    pub look_back: bool,
     /// Run a forward once for all window trials that need it on a prompt in a repeat, and charge each of
     /// them the time that it took.
     pub share_forwards: bool,
@@ -82,6 +85,7 @@ impl Default for TimingSpec {
             repeats: 3,
             warmup: 1,
             duplicate_baseline: true,
+            look_back: true,
             share_forwards: true,
         }
     }

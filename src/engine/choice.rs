@@ -72,7 +72,7 @@ pub(crate) fn lead(row: &[f32], token: TokenId, position: usize, request: &Reque
 
 /// The distribution that rules compare: the one that tokens are drawn from, or the raw softmax when
 /// greedy.
-pub(super) fn compared_distribution(row: &[f32], request: &Request<'_>) -> Vec<f64> {
+pub(crate) fn compared_distribution(row: &[f32], request: &Request<'_>) -> Vec<f64> {
     let sampling = if request.sampling.is_greedy() {
         Sampling {
             temperature: 1.0,

@@ -15,6 +15,8 @@ pub struct LoadedModel {
     pub tokenizer: Tokenizer,
     pub eos_ids: Vec<TokenId>,
     pub mask_id: Option<TokenId>,
+    /// Layers × heads × channels of a head, for estimates of what attention costs.
+    pub attention_width: usize,
     /// SHA-256 of the weight files.
     pub weights_hash: String,
 }
@@ -46,6 +48,8 @@ impl LoadedModel {
         let device = placement.device.open()?;
         let checkpoint = Checkpoint::open(name)?;
         let tokenizer = Tokenizer::load(&checkpoint)?;
+        let arch = &checkpoint.arch;
+        let attention_width = arch.n_layers * arch.n_heads * arch.head_len;
         let options = LoadOptions {
             device,
             dtype: placement.dtype.into(),
@@ -55,6 +59,7 @@ impl LoadedModel {
         Ok(Self {
             lm: BurnLm::load(&checkpoint, &options)?,
             mask_id: tokenizer.mask_id(&checkpoint)?,
+            attention_width,
             eos_ids: checkpoint.eos_ids.clone(),
             weights_hash: checkpoint.weights_hash(),
             name: name.to_string(),

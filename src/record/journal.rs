@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::lm::TokenId;
 use crate::plan::halving::Tally;
 use crate::record::parquet::WriteError;
 use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord};
@@ -19,6 +20,9 @@ pub struct Entry {
     pub rounds: Vec<RoundRecord>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub positions: Vec<PositionRecord>,
+    /// The committed tokens, until somebody has looked back at them.
+    #[serde(skip)]
+    pub ids: Vec<TokenId>,
 }
 
 /// What identifies a generation within a run.

@@ -7,7 +7,10 @@ use polars::prelude::{Column, DataFrame};
 use polars_io::parquet::write::{BatchedWriter, ParquetWriter};
 
 use crate::plan::shard::Shard;
-use crate::record::schema::{GenerationRecord, Mode, PositionRecord, RoundRecord, TrialRecord};
+use crate::record::schema::{
+    CategoryRecord, Figures, GenerationRecord, Mode, PositionRecord, RoundRecord, SlotRecord,
+    TrialRecord,
+};
 
 /// A table that could not be written, with its path.
 #[derive(Debug, thiserror::Error)]
@@ -128,7 +131,9 @@ pub fn generations_file(path: &Path) -> Result<TableFile<GenerationRecord>, Writ
         tested: u64::clone, accepted: u64::clone, committed: u64::clone, filled: u64::clone,
         drafter_forwards: u64::clone, verifier_forwards: u64::clone,
         drafter_token_instances: u64::clone, token_instances: u64::clone,
-        forced_mask_commits: u64::clone, shared_forwards: u64::clone, agreed: Option::clone, verifier_agreed: Option::clone,
+        forced_mask_commits: u64::clone, shared_forwards: u64::clone, verifier_flops: Option::clone, drafter_flops: Option::clone,
+        wasted_flops: Option::clone, log_prob_nats: Option::clone, perplexity: Option::clone,
+        agreed: Option::clone, verifier_agreed: Option::clone,
         finished_by: text,
         is_correct: Option::clone, score: Option::clone, text_hash: text, text: text, error: Option::clone,
         )
@@ -152,12 +157,61 @@ pub fn rounds_file(path: &Path) -> Result<TableFile<RoundRecord>, WriteError> {
 /// When the file cannot be created.
 pub fn positions_file(path: &Path) -> Result<TableFile<PositionRecord>, WriteError> {
     TableFile::create(path, |rows| {
-        columns!(rows,
+        let mut columns = columns!(rows,
         trial_id: text, prompt: index, round: index, slot: index, position: u32::clone,
         distance: u32::clone, token: u32::clone, entropy_nats: f64::clone, adjusted_nats: f64::clone, top1: f64::clone,
-        margin: f64::clone, outcome: text, agrees: Option::clone, verifier_agrees: Option::clone,
-        )
+        margin: f64::clone, outcome: text, text: text, text_before: Option::clone,
+        verifier_text: Option::clone, agrees: Option::clone, verifier_agrees: Option::clone,
+        );
+        columns.extend(slot_columns(rows));
+        columns
     })
+}
+
+/// What a look back saw, a column per number.
+fn slot_columns(rows: &[PositionRecord]) -> Vec<Column> {
+    let column = |name: &str, field: fn(&SlotRecord) -> f64| {
+        let values = rows.iter().map(|row| row.seen.as_ref().map(field));
+        Column::new(name.into(), values.collect::<Vec<_>>())
+    };
+    vec![
+        column("shannon_nats", |seen| seen.shannon_nats),
+        column("renyi_2_nats", |seen| seen.renyi_2_nats),
+        column("tsallis_2", |seen| seen.tsallis_2),
+        column("topk_10_nats", |seen| seen.topk_10_nats),
+        column("min_nats", |seen| seen.min_nats),
+        column("varentropy_nats2", |seen| seen.varentropy_nats2),
+        column("overlap", |seen| seen.overlap),
+    ]
+}
+
+/// One column per name of the first row; every row has the same ones.
+fn figure_columns<'r>(rows: impl Iterator<Item = &'r Figures>) -> Vec<Column> {
+    let rows: Vec<&Figures> = rows.collect();
+    let names = rows.first().into_iter().flat_map(|figures| figures.iter());
+    names
+        .enumerate()
+        .map(|(place, (name, _))| {
+            let values = rows.iter().map(|figures| {
+                assert_eq!(&figures[place].0, name, "every row has the same figures");
+                figures[place].1
+            });
+            Column::new(name.as_str().into(), values.collect::<Vec<_>>())
+        })
+        .collect()
+}
+
+/// A row per trial and category.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_categories(path: &Path, rows: &[CategoryRecord]) -> Result<(), WriteError> {
+    let mut columns = columns!(rows,
+        trial_id: text, label: text, family: text, category: text, n_prompts: u64::clone,
+        drafted: u64::clone, tested: u64::clone, accepted: u64::clone, committed: u64::clone,
+    );
+    columns.extend(figure_columns(rows.iter().map(|row| &row.figures)));
+    write(path, columns)
 }
 
 /// The values as numbers, if they all are; the `none` of a threshold becomes a null.
@@ -197,6 +251,7 @@ pub fn write_trials(path: &Path, rows: &[TrialRecord]) -> Result<(), WriteError>
         exact_match_high: Option::clone, same_text: Option::clone, same_text_low: Option::clone,
         same_text_high: Option::clone, draft_lens: Option::clone, note: Option::clone, error: Option::clone,
     );
+    columns.extend(figure_columns(rows.iter().map(|row| &row.figures)));
     let axes: Vec<&String> = rows
         .first()
         .into_iter()

@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::plan::shard::Shard;
-use crate::record::schema::{GenerationRecord, Mode, PositionRecord, RoundRecord, TrialRecord};
+use crate::record::schema::{
+    FIGURES, GenerationRecord, Mode, PositionRecord, RoundRecord, TrialRecord,
+};
 use crate::record::table::Table;
 
 /// A table that cannot be read, with its path.
@@ -165,8 +167,14 @@ fn trials(table: &Table) -> Result<Vec<TrialRecord>, String> {
     for (row, shard) in rows.iter_mut().zip(words("shard")?) {
         row.shard = read_shard(shard)?;
     }
-    let is_axis = |name: &String| !TRIAL_COLUMNS.contains(&name.as_str());
-    for name in table.names().into_iter().filter(is_axis) {
+    let is_known = |name: &String| TRIAL_COLUMNS.contains(&name.as_str());
+    for name in table.names().into_iter().filter(|name| !is_known(name)) {
+        if FIGURES.iter().any(|figure| name.starts_with(figure)) {
+            for (row, value) in rows.iter_mut().zip(table.optional_f64s(&name)?) {
+                row.figures.push((name.clone(), value));
+            }
+            continue;
+        }
         for (row, value) in rows.iter_mut().zip(table.scalars(&name)?) {
             row.axes.push((name.clone(), value));
         }

@@ -59,6 +59,23 @@ pub struct GenerationRecord {
     pub drafter_token_instances: u64,
     pub token_instances: u64,
     pub forced_mask_commits: u64,
+    /// Floating-point operations of all decode forwards, prefill not included, by the formula of
+    /// `analysis::flops`: of the model whose output counts, and of the drafter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier_flops: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drafter_flops: Option<u64>,
+    /// The part of both that was spent on draft tokens that were not accepted; none for a window
+    /// decoder, which has no draft.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wasted_flops: Option<u64>,
+    /// ln of the probability of the committed tokens under the verifier's raw softmax, added up; none
+    /// where nobody looked back, or where a token is impossible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_prob_nats: Option<f64>,
+    /// exp(−`log_prob_nats` / tokens).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub perplexity: Option<f64>,
     /// Forwards, prefill included, that another trial had run on this prompt in this repeat. Their times
     /// are those measured then; they count as forwards like any other.
     #[serde(default)]
@@ -120,12 +137,74 @@ pub struct PositionRecord {
     pub top1: f64,
     pub margin: f64,
     pub outcome: String,
+    /// Text of the token, special tokens shown; empty where nobody looked back.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub text: String,
+    /// Rejected slots: the last few tokens before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text_before: Option<String>,
+    /// Rejected slots: the token that the verifier put there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verifier_text: Option<String>,
+    /// Slots of a drafter whose context is the committed text, that is all that were tested: entropies
+    /// of the drafter's raw softmax, and the overlap of the two models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen: Option<SlotRecord>,
     /// Filled slots whose token was committed: whether it is the window model's own next-token choice
     /// on the final text.
     pub agrees: Option<bool>,
     /// The same with the verifier's choice.
     pub verifier_agrees: Option<bool>,
 }
+
+/// What one look back at a position of the final text tells of a drafter, see `cmd::look_back`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct SlotRecord {
+    pub shannon_nats: f64,
+    pub renyi_2_nats: f64,
+    /// Has no unit: 1 − Σ p².
+    pub tsallis_2: f64,
+    pub topk_10_nats: f64,
+    pub min_nats: f64,
+    /// Nats squared.
+    pub varentropy_nats2: f64,
+    /// Σ min(p, q) of verifier and drafter, of the distributions that tokens are drawn from, or the raw
+    /// softmax when greedy.
+    pub overlap: f64,
+}
+
+/// What a trial did on the prompts of one category.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct CategoryRecord {
+    pub trial_id: String,
+    pub label: String,
+    pub family: String,
+    pub category: String,
+    pub n_prompts: u64,
+    pub drafted: u64,
+    pub tested: u64,
+    pub accepted: u64,
+    pub committed: u64,
+    /// Numbers derived of them, by name; the same names in every row.
+    pub figures: Figures,
+}
+
+/// Derived numbers by the name of their column. An interval makes three: `name`, `name_low` and
+/// `name_high`.
+pub type Figures = Vec<(String, Option<f64>)>;
+
+/// What the names of a trial's [`Figures`] begin with; no axis does.
+pub const FIGURES: [&str; 9] = [
+    "score",
+    "perplexity",
+    "acceptance_rate_tested_",
+    "overlap",
+    "flops",
+    "drafter_flops",
+    "wasted_flops_share",
+    "round_ns",
+    "token_ns",
+];
 
 /// One distinct point of the grid with its derived figures.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -184,6 +263,8 @@ pub struct TrialRecord {
     pub same_text_high: Option<f64>,
     /// Number of rounds by draft length, from 0 on, as a JSON array; none without rounds.
     pub draft_lens: Option<String>,
+    /// Further derived numbers, the same names in every row; see `analysis/METRICS.md`.
+    pub figures: Figures,
     /// `dropped after N prompts`: the figures are of these.
     pub note: Option<String>,
     pub error: Option<String>,

@@ -8,6 +8,7 @@ use crate::stats::bootstrap::{Bootstrap, Method};
 
 mod caveats;
 mod fills;
+mod metrics;
 mod replay;
 mod trials;
 
@@ -28,6 +29,7 @@ pub fn report(
         figure_links(figures, figures_folder),
         caveats::section(view),
         fills::section(view),
+        metrics::section(view),
         trials::all(view),
         failures(view),
     ];

@@ -1,6 +1,6 @@
 //! An estimate with what is known about its error.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A confidence level: a number strictly between 0 and 1.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
@@ -58,13 +58,25 @@ impl From<Confidence> for f64 {
 /// A point estimate and its two-sided confidence interval, all in the unit of the estimate.
 ///
 /// `low <= high`. An interval that the data cannot give (one prompt only) has infinite ends.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     pub estimate: f64,
+    #[serde(deserialize_with = "low_end")]
     pub low: f64,
+    #[serde(deserialize_with = "high_end")]
     pub high: f64,
     /// Nominal coverage, such as 0.95.
     pub confidence: f64,
+}
+
+/// JSON has no infinity and writes null.
+fn low_end<'de, D: Deserializer<'de>>(end: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(end)?.unwrap_or(f64::NEG_INFINITY))
+}
+
+/// As [`low_end`].
+fn high_end<'de, D: Deserializer<'de>>(end: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(end)?.unwrap_or(f64::INFINITY))
 }
 
 impl Interval {

@@ -12,7 +12,7 @@
 //! bootstrap cannot know that: far in the tail, where the answer hangs on a few values, it is too
 //! short.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{Binomial, DiscreteCDF};
 
 use super::bootstrap::Bootstrap;
@@ -20,7 +20,7 @@ use super::interval::{Confidence, Interval};
 use super::sample::Sample;
 
 /// Three quantiles with their intervals.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Percentiles {
     pub p50: Interval,
     pub p90: Interval,

@@ -71,6 +71,7 @@ pub fn sweep() -> SweepView {
         replay: None,
         hardware_profile: Some("h100-8b".to_owned()),
         details: Details::default(),
+        ..SweepView::default()
     };
     view.replay = Some(replay_check(&view));
     view.details = details(&view);
