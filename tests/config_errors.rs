@@ -252,7 +252,7 @@ const BROKEN_SWEEPS: &[(&[&str], &str)] = &[
     ),
     (
         &[MODELS, WORKLOAD, DECODERS, "timing: {share_forward: false}"],
-        "timing: unknown field 'share_forward', expected one of 'repeats', 'warmup', 'duplicate_baseline', 'share_forwards'; did you mean 'share_forwards'?",
+        "timing: unknown field 'share_forward', expected one of 'repeats', 'warmup', 'duplicate_baseline', 'look_back', 'share_forwards'; did you mean 'share_forwards'?",
     ),
     (
         &[

@@ -92,7 +92,7 @@ fn a_sweep_killed_many_times_ends_like_an_unbroken_one() {
     let config = folder.path().join("kills.yaml");
     fs::write(&config, CONFIG).unwrap();
     let unbroken = facts(&finish(&config, &folder.path().join("unbroken")));
-    let n_trials = 7; // two baselines, three speculative decoders, two windows
+    let n_trials = 8; // two baselines and one of them again, three speculative decoders, two windows
     assert_eq!(unbroken.len(), n_trials * 12 * 2);
 
     let mut rng = ChaCha8Rng::seed_from_u64(8);

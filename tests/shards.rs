@@ -43,7 +43,8 @@ fn sweep(config: &str, out: &Path, extra: &[&str]) -> Output {
 }
 
 fn smoke(out: &Path, extra: &[&str]) -> Output {
-    let extra = [&["--limit", "2"], extra].concat();
+    let once = ["--limit", "2", "--set", "timing.duplicate_baseline=false"];
+    let extra = [&once[..], extra].concat();
     sweep("configs/smoke.yaml", out, &extra)
 }
 
@@ -377,7 +378,7 @@ decoders:
   - {name: k, kind: speculative, stop: {kind: fixed}, grid: {max_draft_len: [1, 4, 8, 12]}}
   - {name: lossy, kind: speculative, stop: {kind: fixed}, accept: {kind: typical}}
 halving: {eta: 2, min_prompts: 2}
-timing: {repeats: 1, warmup: 0}
+timing: {repeats: 1, warmup: 0, duplicate_baseline: false}
 ";
 
 /// Prompts that each trial ran.
