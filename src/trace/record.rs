@@ -1,7 +1,7 @@
 //! Makes a trace with the models at hand.
 //!
-//! Three steps: the verifier decodes its texts token by token, as the autoregressive decoder does; both
-//! models read the finished texts, many rows in a forward; and the drafter goes on behind each of its
+//! Three steps: the texts are decoded, with drafts of a fixed length, which changes the time and not the
+//! verifier's text; both models read the finished texts, many rows in a forward; and the drafter goes on behind each of its
 //! wrong tokens, one row in a forward. Where rounding depends on how many rows a forward has, a live run
 //! may differ near a tie; [`Trace::near_ties`] counts the places.
 
@@ -15,11 +15,15 @@ use super::{Trace, TraceHeader, TracedPrompt};
 use crate::engine::batch::{self, Batching};
 use crate::engine::choice::{lead, own_token};
 use crate::engine::session::{EngineError, Request};
+use crate::engine::speculative::SpeculativeRule;
 use crate::engine::step::Finish;
 use crate::engine::{ending, prompt};
 use crate::model::lm::{BatchedLanguageModel, LanguageModel, ModelError, TokenId};
 use crate::policy::entropy::{EntropyRule, RowStats};
 use crate::policy::require;
+
+/// Tokens drafted at a time while the texts are decoded: good on most pairs.
+const DRAFT_LEN: usize = 8;
 
 /// What is recorded, and how the models are fed.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,7 +118,15 @@ pub fn record_batched(
         batch_size: drafter.n_sequences().min(verifier.n_sequences()),
         group_by_draft_len: false,
     };
-    let generations = batch::decode_autoregressive(verifier, requests, batching)?;
+    let rule = SpeculativeRule {
+        min_draft_len: 1,
+        max_draft_len: setting.max_draft_len.min(DRAFT_LEN),
+        ..SpeculativeRule::without_drafts(EntropyRule::default())
+    };
+    let generations = match rule.max_draft_len {
+        0 => batch::decode_autoregressive(verifier, requests, batching)?,
+        1.. => batch::decode(drafter, verifier, &rule, requests, batching)?,
+    };
     let texts: Vec<Text<'_>> = requests
         .iter()
         .zip(generations)
