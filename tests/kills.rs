@@ -1,5 +1,8 @@
 //! A sweep that is killed at any moment and resumed ends like one that was not.
 
+#[path = "common/times.rs"]
+mod times;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +12,8 @@ use std::time::Duration;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
+
+use self::times::forget_times;
 
 const CONFIG: &str = "\
 name: kills
@@ -73,17 +78,6 @@ fn facts(folder: &Path) -> BTreeMap<String, Value> {
         assert!(twice.is_none(), "a generation is there twice");
     }
     facts
-}
-
-fn forget_times(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|key, _| !key.ends_with("_ns") && key != "shared_forwards");
-            map.values_mut().for_each(forget_times);
-        }
-        Value::Array(list) => list.iter_mut().for_each(forget_times),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 #[test]

@@ -154,10 +154,12 @@ fn several_runs_get_a_report_each() {
     let one = report(&folder.path().join("reference/gsm8k"));
     assert_same(&one, &report(&folder.path().join("runs/copy")));
     let page = String::from_utf8(one["report.html"].clone()).unwrap();
+    let manifest = fs::read_to_string(copy.join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
     for part in [
         "<table data-table=\"main\"",
         "<table data-table=\"window\"",
-        "985cb2952a2d",
+        manifest["git_revision"].as_str().unwrap(),
     ] {
         assert!(page.contains(part), "{part}");
     }

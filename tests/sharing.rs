@@ -1,11 +1,16 @@
 //! A sweep whose window trials share forwards writes what it writes when they do not, but for times.
 
+#[path = "common/times.rs"]
+mod times;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+
+use self::times::forget_times;
 
 const CONFIG: &str = "\
 name: sharing
@@ -61,17 +66,6 @@ fn facts(mut entries: Vec<Value>) -> BTreeMap<String, Value> {
         .into_iter()
         .map(|entry| (key(&entry["generation"]), entry));
     keyed.collect()
-}
-
-fn forget_times(value: &mut Value) {
-    match value {
-        Value::Object(map) => {
-            map.retain(|key, _| !key.ends_with("_ns") && key != "shared_forwards");
-            map.values_mut().for_each(forget_times);
-        }
-        Value::Array(list) => list.iter_mut().for_each(forget_times),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
 }
 
 #[test]

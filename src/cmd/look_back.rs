@@ -160,7 +160,7 @@ fn look(
     if let Some(drafter) = &mut drafter {
         prefill(*drafter, body)?;
     }
-    let rules = rules();
+    let rules = EntropyRule::reported();
     let mut seen = Seen::default();
     for (piece, next) in fed.chunks(PIECE_LEN).zip(ids.chunks(PIECE_LEN)) {
         let positions = positions(verifier.cached_len(), piece.len());
@@ -190,29 +190,6 @@ fn prefill(model: &mut dyn LanguageModel, body: &[TokenId]) -> Result<(), ModelE
 
 fn positions(first: usize, len: usize) -> Vec<u32> {
     (first as u32..(first + len) as u32).collect()
-}
-
-/// In the order in which [`slot`] reads them.
-fn rules() -> [EntropyRule; 6] {
-    let temperature = 1.0;
-    [
-        EntropyRule::Shannon { temperature },
-        EntropyRule::Renyi {
-            alpha: 2.0,
-            temperature,
-        },
-        EntropyRule::Tsallis {
-            q: 2.0,
-            temperature,
-        },
-        EntropyRule::Topk {
-            k: 10,
-            renormalize: true,
-            temperature,
-        },
-        EntropyRule::Min { temperature },
-        EntropyRule::Varentropy { temperature },
-    ]
 }
 
 /// `p` and `q` are the rows of verifier and drafter.

@@ -273,6 +273,16 @@ fn progress_bar(n: usize, done: usize) -> ProgressBar {
     bar
 }
 
+/// In the order of the trials, then of prompts, then of repeats.
+pub fn sort(entries: &mut [Entry], trials: &[Trial]) {
+    let ids = trials.iter().map(|trial| trial.id.as_str());
+    let places: HashMap<&str, usize> = ids.zip(0..).collect();
+    entries.sort_by_key(|entry| {
+        let row = &entry.generation;
+        (places.get(row.trial_id.as_str()), row.prompt, row.repeat)
+    });
+}
+
 /// Mean wall time of the baseline in the second half of its generations over the first half.
 pub fn drift(baseline: &Trial, entries: &[Entry]) -> Option<f64> {
     let mut rows: Vec<_> = entries

@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::analysis::summary::{Summariser, summarise};
 use crate::cli::MergeArgs;
 use crate::cmd::Failure;
+use crate::cmd::measure_all::sort;
 use crate::cmd::metrics::{self, Measurements};
 use crate::cmd::run_folder::{RunFolder, config_hash, read_manifest};
 use crate::config::load_sweep;
@@ -84,23 +85,14 @@ pub fn run(args: &MergeArgs) -> Result<(), Failure> {
     for entry in &entries {
         journal.append(entry)?;
     }
-    entries.sort_by_key(|entry| {
-        let row = &entry.generation;
-        let place = plan
-            .trials
-            .iter()
-            .position(|trial| trial.id == row.trial_id);
-        (place, row.prompt, row.repeat)
-    });
+    sort(&mut entries, &plan.trials);
     let bootstrap = Bootstrap::default();
     let profile = sweep.hardware_profile()?;
     let summariser = Summariser::new(&plan.trials, &bootstrap).with_dropped(dropped);
     let mut summary = summarise(summariser, &plan.trials, &entries, profile.as_ref());
-    let categories = metrics::categories(&entries);
     let measurements = Measurements {
         trials: &plan.trials,
         entries: &entries,
-        categories: &categories,
         seed: sweep.seed,
     };
     let metrics = measurements.metrics(&mut summary, &bootstrap);

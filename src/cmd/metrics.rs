@@ -19,8 +19,6 @@ use crate::stats::bootstrap::Bootstrap;
 pub struct Measurements<'m> {
     pub trials: &'m [Trial],
     pub entries: &'m [Entry],
-    /// Of each prompt, in order.
-    pub categories: &'m [String],
     /// Splits the prompts for the choice of a threshold.
     pub seed: u64,
 }
@@ -29,14 +27,15 @@ impl Measurements<'_> {
     /// Computes the metrics, and adds their columns to the rows of the trials.
     pub fn metrics(&self, summary: &mut Summary, bootstrap: &Bootstrap) -> RunMetrics {
         let mut metrics = RunMetrics::of(self.trials, self.entries, bootstrap);
-        metrics.tuned = tuned(&summary.views, self.categories, self.seed, bootstrap);
+        let categories = categories(self.entries);
+        metrics.tuned = tuned(&summary.views, &categories, self.seed, bootstrap);
         fill(&mut summary.records, &metrics);
         metrics
     }
 }
 
 /// The category of each prompt that ran, in the order of the prompts.
-pub fn categories(entries: &[Entry]) -> Vec<String> {
+fn categories(entries: &[Entry]) -> Vec<String> {
     let rows = entries.iter().map(|entry| &entry.generation);
     let by_prompt: BTreeMap<usize, &String> = rows.map(|row| (row.prompt, &row.category)).collect();
     by_prompt.into_values().cloned().collect()

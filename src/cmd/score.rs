@@ -11,28 +11,6 @@ use crate::model::lm::{LanguageModel, ModelError};
 use crate::model::loaded::{LoadedModel, Placement};
 use crate::policy::entropy::{EntropyRule, RowStats};
 
-fn rules() -> [EntropyRule; 6] {
-    let temperature = 1.0;
-    [
-        EntropyRule::Shannon { temperature },
-        EntropyRule::Renyi {
-            alpha: 2.0,
-            temperature,
-        },
-        EntropyRule::Tsallis {
-            q: 2.0,
-            temperature,
-        },
-        EntropyRule::Topk {
-            k: 10,
-            renormalize: true,
-            temperature,
-        },
-        EntropyRule::Min { temperature },
-        EntropyRule::Varentropy { temperature },
-    ]
-}
-
 pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
     let placement = Placement {
         device: args
@@ -55,7 +33,7 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
     }
     let positions: Vec<u32> = (0..ids.len() as u32).collect();
     let logits = model.lm.forward(&ids, &positions, ids.len())?;
-    let rules = rules();
+    let rules = EntropyRule::reported();
     let mut stats = Vec::with_capacity(ids.len());
     for (row, values) in logits.rows().enumerate() {
         let read = RowStats::read(values, &rules);

@@ -13,7 +13,7 @@ use crate::cmd::Failure;
 use crate::cmd::calibrate::forward_times;
 use crate::cmd::judge::Judge;
 use crate::cmd::measure::{Prompt, measure};
-use crate::cmd::measure_all::{End, Job, drift, measure_all, settings};
+use crate::cmd::measure_all::{End, Job, drift, measure_all, settings, sort};
 use crate::cmd::metrics::{self, Measurements};
 use crate::cmd::models::{LoadedModels, ModelNames};
 use crate::cmd::plan_view::{n_live_generations, print_plan};
@@ -112,13 +112,7 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     };
     let end = measure_all(&job, &mut models, &mut journal, &mut entries, &mut judge)?;
 
-    entries.sort_by_key(|entry| {
-        let place = plan
-            .trials
-            .iter()
-            .position(|trial| trial.id == entry.generation.trial_id);
-        (place, entry.generation.prompt, entry.generation.repeat)
-    });
+    sort(&mut entries, &plan.trials);
     let bootstrap = Bootstrap::default();
     let profile = sweep.hardware_profile()?;
     let mut tables = folder.tables()?;
@@ -151,14 +145,9 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
         End::Interrupted | End::Failed(_) => Status::Interrupted,
     };
     manifest.baseline_drift = drift(&plan.trials[0], &entries);
-    let categories: Vec<String> = prompts
-        .iter()
-        .map(|one| one.item.category.clone())
-        .collect();
     let measurements = Measurements {
         trials: &plan.trials,
         entries: &entries,
-        categories: &categories,
         seed: sweep.seed,
     };
     let metrics = measurements.metrics(&mut summary, &bootstrap);

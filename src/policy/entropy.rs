@@ -65,6 +65,29 @@ impl Default for EntropyRule {
 }
 
 impl EntropyRule {
+    /// The rules that are reported beside each other wherever no trial chooses one.
+    pub fn reported() -> [Self; 6] {
+        let temperature = 1.0;
+        [
+            Self::Shannon { temperature },
+            Self::Renyi {
+                alpha: 2.0,
+                temperature,
+            },
+            Self::Tsallis {
+                q: 2.0,
+                temperature,
+            },
+            Self::Topk {
+                k: 10,
+                renormalize: true,
+                temperature,
+            },
+            Self::Min { temperature },
+            Self::Varentropy { temperature },
+        ]
+    }
+
     pub fn temperature(&self) -> f64 {
         match *self {
             Self::Shannon { temperature }

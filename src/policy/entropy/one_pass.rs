@@ -6,13 +6,10 @@
 use std::f64::consts::LN_2;
 
 use super::exp::{LANES, clamped_exp2};
-use super::sums::{Moments, SCALE};
+use super::sums::{Moments, SCALE, add_chunks};
 
 /// Chunks that are looked at twice while they are in the nearest cache.
 const CHUNKS: usize = 64;
-/// Chunks that are added up in single precision: few additions per lane keep the relative error near
-/// 1e-7.
-const CHUNKS_PER_SUM: usize = 16;
 
 /// Where a row is largest.
 #[derive(Debug, Clone, Copy)]
@@ -107,21 +104,10 @@ impl<const N: usize> Sums<N> {
         reference: f32,
         terms: &impl Fn(f32, f32) -> [f32; N],
     ) {
-        let mut lanes = [[0.0_f32; LANES]; N];
-        for chunk in block {
-            for lane in 0..LANES {
-                let (t, e) = clamped_exp2::<FMA>((chunk[lane] - reference) * SCALE);
-                let values = terms(t, e);
-                for term in 0..N {
-                    lanes[term][lane] += values[term];
-                }
-            }
-        }
-        for (total, block) in self.totals.iter_mut().zip(&lanes) {
-            for (total, &x) in total.iter_mut().zip(block) {
-                *total += f64::from(x);
-            }
-        }
+        add_chunks(&mut self.totals, block, &|logit| {
+            let (t, e) = clamped_exp2::<FMA>((logit - reference) * SCALE);
+            terms(t, e)
+        });
     }
 }
 
@@ -159,9 +145,7 @@ fn read<const N: usize, const FMA: bool>(
             near = start;
         }
         // Without a possible token so far, only a NaN counts.
-        for part in block.chunks(CHUNKS_PER_SUM) {
-            sums.add::<FMA>(part, reference.max(f32::MIN), &terms);
-        }
+        sums.add::<FMA>(block, reference.max(f32::MIN), &terms);
         start += block.len() * LANES;
     }
     if reference == f32::NEG_INFINITY {
