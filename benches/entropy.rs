@@ -2,7 +2,8 @@
 //!
 //! `plain_read` sums the row and nothing else: the least that any statistic of it takes.
 //! `three_passes` is the usual way: softmax into a buffer, then −Σ p ln p. Every row is measured
-//! again and again, so it lies in the nearest cache that holds it: 4 KiB, 125 KiB, 593 KiB.
+//! again and again, so it lies in the nearest cache that holds it: 4 KiB, 125 KiB, 593 KiB; but for
+//! `entropy_from_memory`, which goes through more rows than a cache holds.
 //!
 //! Throughput is given in bytes of the row per second, and in logits per second.
 
@@ -127,5 +128,27 @@ fn entropy(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, entropy);
+/// The largest rows in turn, 593 MiB of them.
+fn from_memory(criterion: &mut Criterion) {
+    const N_ROWS: usize = 1_024;
+    let row = logits(ROW_LENS[2]);
+    let rows = row.repeat(N_ROWS);
+    let shannon = [EntropyRule::default()];
+    let mut turn = rows.chunks_exact(row.len()).cycle();
+    let mut next = || black_box(turn.next().expect("a cycle has no end"));
+    let mut group = criterion.benchmark_group("entropy_from_memory");
+    group.warm_up_time(Duration::from_millis(300));
+    group.measurement_time(Duration::from_secs(2));
+    group.throughput(Throughput::Bytes(size_of_val(&row[..]) as u64));
+    let id = |name: &str| BenchmarkId::new(name, row.len());
+    group.bench_function(id("plain_read"), |bencher| {
+        bencher.iter(|| plain_read(next()));
+    });
+    group.bench_function(id("shannon"), |bencher| {
+        bencher.iter(|| RowStats::read(next(), black_box(&shannon)));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, entropy, from_memory);
 criterion_main!(benches);

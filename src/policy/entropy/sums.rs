@@ -82,7 +82,7 @@ pub(super) fn block_sums<const N: usize, const FMA: bool>(
 
 /// Adds up in single precision by blocks, the blocks in double, each lane apart.
 #[inline(always)]
-pub(super) fn add_chunks<const N: usize>(
+fn add_chunks<const N: usize>(
     totals: &mut [[f64; LANES]; N],
     chunks: &[[f32; LANES]],
     terms: &impl Fn(f32) -> [f32; N],
