@@ -8,7 +8,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use wedlm_bench::config::train::{ObjectiveSpec, TrainSpec};
+use wedlm_bench::config::train::{InitSpec, ModelType, ObjectiveSpec, TrainSpec};
 use wedlm_bench::model::arch::{Architecture, RopeScaling};
 use wedlm_bench::model::burn_lm::{BurnLm, LoadOptions};
 use wedlm_bench::model::checkpoint::Checkpoint;
@@ -16,7 +16,7 @@ use wedlm_bench::model::lm::LanguageModel;
 use wedlm_bench::model::transformer::Transformer;
 use wedlm_bench::train::corpus::Document;
 use wedlm_bench::train::gradient::batch_loss;
-use wedlm_bench::train::init::random_transformer;
+use wedlm_bench::train::init::{QkNorm, random_transformer};
 use wedlm_bench::train::objective::{self, SpecialIds};
 use wedlm_bench::train::trainer::{TrainError, train};
 
@@ -119,7 +119,7 @@ fn gradients_equal_finite_differences_for_both_objectives() {
             SPECIAL,
             &mut ChaCha8Rng::seed_from_u64(5),
         );
-        let model = random_transformer(&arch, 3, &device);
+        let model = random_transformer(&arch, QkNorm::With, 3, &device);
         // Weights of deviation 0.02 give gradients too small to difference in f32; 10 × them.
         let model = enlarge(model);
         let loss = batch_loss(&model, &arch, &batch, &device);
@@ -236,21 +236,28 @@ fn a_resumed_training_ends_with_the_weights_of_an_unbroken_one() {
 #[test]
 fn an_exported_checkpoint_decodes_as_the_weights_in_memory() {
     let folder = tempfile::tempdir().unwrap();
-    let spec = spec(&folder.path().join("model"), "");
-    train(&spec, &mut |_| ControlFlow::Continue(())).unwrap();
-    let checkpoint = Checkpoint::open(spec.out.to_str().unwrap()).unwrap();
-    assert_eq!(checkpoint.arch.mask_id, Some(1));
-    assert_eq!(checkpoint.eos_ids, [0]);
-    let options = LoadOptions {
-        device: Device::flex(),
-        dtype: burn::tensor::DType::F32,
-        context_len: 64,
-        n_drawable: usize::MAX,
-    };
-    let mut model = BurnLm::load(&checkpoint, &options).unwrap();
-    let logits = model.forward(&[5, 6, 7], &[0, 1, 2], 3).unwrap();
-    assert_eq!(logits.n_rows(), 3);
-    assert!(logits.rows().flatten().all(|value| value.is_finite()));
+    for (name, model_type) in [("qwen3", ModelType::Qwen3), ("llama", ModelType::Llama)] {
+        let mut spec = spec(&folder.path().join(name), "");
+        let InitSpec::Random { model_type: of, .. } = &mut spec.init else {
+            panic!("the weights are random at first");
+        };
+        *of = model_type;
+        train(&spec, &mut |_| ControlFlow::Continue(())).unwrap();
+        let checkpoint = Checkpoint::open(spec.out.to_str().unwrap()).unwrap();
+        assert_eq!(checkpoint.arch.model_type, name);
+        assert_eq!(checkpoint.arch.mask_id, Some(1));
+        assert_eq!(checkpoint.eos_ids, [0]);
+        let options = LoadOptions {
+            device: Device::flex(),
+            dtype: burn::tensor::DType::F32,
+            context_len: 64,
+            n_drawable: usize::MAX,
+        };
+        let mut model = BurnLm::load(&checkpoint, &options).unwrap();
+        let logits = model.forward(&[5, 6, 7], &[0, 1, 2], 3).unwrap();
+        assert_eq!(logits.n_rows(), 3);
+        assert!(logits.rows().flatten().all(|value| value.is_finite()));
+    }
 }
 
 #[test]

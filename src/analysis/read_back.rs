@@ -1,6 +1,6 @@
 //! A finished run read back from its folder: the trials as a report sees them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use crate::analysis::generations::Generations;
@@ -72,16 +72,25 @@ pub fn read_back(
         baselines: baselines(&rows, &generations),
         bootstrap,
     };
-    let replayed: HashMap<&str, &TrialRecord> = rows
+    let live: HashSet<String> = rows
         .iter()
-        .filter(|row| row.mode == Mode::Replay.name() && row.error.is_none())
-        .map(|row| (row.trial_id.as_str(), row))
+        .filter(|row| row.mode == Mode::Live.name())
+        .map(|row| row.trial_id.clone())
+        .collect();
+    let is_checked = |row: &TrialRecord| {
+        row.mode == Mode::Replay.name() && row.error.is_none() && live.contains(&row.trial_id)
+    };
+    let replayed: HashMap<String, TrialRecord> = rows
+        .iter()
+        .filter(|row| is_checked(row))
+        .map(|row| (row.trial_id.clone(), row.clone()))
         .collect();
     let mut back = ReadBack::default();
-    for row in &rows {
+    // There may be very many rows: none is held twice.
+    for row in rows {
         let is_live = row.mode == Mode::Live.name();
-        if let Some(replayed) = replayed.get(row.trial_id.as_str()).filter(|_| is_live) {
-            back.checked.extend(checked(replayed, row, bootstrap));
+        if let Some(replayed) = replayed.get(&row.trial_id).filter(|_| is_live) {
+            back.checked.extend(checked(replayed, &row, bootstrap));
             continue;
         }
         let decoder: DecoderSpec =
@@ -92,8 +101,8 @@ pub fn read_back(
             })?;
         let planned = planned.get(row.trial_id.as_str());
         back.views
-            .push(reader.view(row, &decoder, planned.copied()));
-        back.records.push(row.clone());
+            .push(reader.view(&row, &decoder, planned.copied()));
+        back.records.push(row);
     }
     drop(reader);
     back.generations = generations;

@@ -98,7 +98,7 @@ pub fn run(args: &MergeArgs) -> Result<(), Failure> {
     let metrics = measurements.metrics(&mut summary, &bootstrap);
     let mut tables = folder.tables()?;
     tables.add_entries(&entries)?;
-    folder.finish_tables(tables, &summary)?;
+    folder.finish_tables(tables, summary)?;
     metrics::write(&folder, &metrics)?;
     let view = folder.write_report(&sweep, &manifest, &bootstrap)?;
     println!(

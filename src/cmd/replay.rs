@@ -77,7 +77,9 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let bootstrap = Bootstrap::default();
     let mut tables = folder.tables()?;
     let (summary, check) = replayed.summarise(&plan.trials, &mut tables, &bootstrap)?;
-    folder.finish_tables(tables, &summary)?;
+    folder.finish_tables(tables, summary)?;
+    // The report reads the tables back, which takes as much memory as this.
+    drop((plan, split));
     manifest.status = Status::Finished;
     manifest.finished = Some(now());
     manifest.replay_check = Some(check);

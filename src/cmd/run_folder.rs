@@ -110,11 +110,11 @@ impl RunFolder {
         })
     }
 
-    /// Finishes the tables of rows and writes that of the trials.
+    /// Finishes the tables of rows and writes that of the trials, whose memory is free afterwards.
     ///
     /// # Errors
     /// When a file cannot be written.
-    pub fn finish_tables(&self, tables: Tables, summary: &Summary) -> Result<(), WriteError> {
+    pub fn finish_tables(&self, tables: Tables, summary: Summary) -> Result<(), WriteError> {
         tables.generations.finish()?;
         tables.rounds.finish()?;
         tables.positions.finish()?;

@@ -151,7 +151,7 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
         seed: sweep.seed,
     };
     let metrics = measurements.metrics(&mut summary, &bootstrap);
-    folder.finish_tables(tables, &summary)?;
+    folder.finish_tables(tables, summary)?;
     metrics::write(&folder, &metrics)?;
     manifest.replay_check = check;
     let view = folder.write_report(&sweep, &manifest, &bootstrap)?;

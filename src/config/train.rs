@@ -46,8 +46,10 @@ pub enum TokenizerSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum InitSpec {
-    /// Random weights of a Llama-like shape with QK-norm and a tied head.
+    /// Random weights, with a tied head.
     Random {
+        #[serde(default)]
+        model_type: ModelType,
         hidden_len: usize,
         ffn_len: usize,
         n_layers: usize,
@@ -58,6 +60,25 @@ pub enum InitSpec {
     },
     /// The weights of another checkpoint.
     From { model: String },
+}
+
+/// Architectures that can be trained from random weights; named as in `config.json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelType {
+    /// Without a norm on queries and keys.
+    Llama,
+    #[default]
+    Qwen3,
+}
+
+impl ModelType {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Llama => "llama",
+            Self::Qwen3 => "qwen3",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

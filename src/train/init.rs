@@ -10,8 +10,20 @@ use crate::model::arch::Architecture;
 use crate::model::attention::Attention;
 use crate::model::transformer::{Layer, Transformer};
 
-/// A tied model with QK-norm, deterministic by seed.
-pub fn random_transformer(arch: &Architecture, seed: u64, device: &Device) -> Transformer {
+/// Whether queries and keys are normalised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QkNorm {
+    With,
+    Without,
+}
+
+/// A tied model, deterministic by seed.
+pub fn random_transformer(
+    arch: &Architecture,
+    norms: QkNorm,
+    seed: u64,
+    device: &Device,
+) -> Transformer {
     let mut draw = Normal {
         rng: ChaCha8Rng::seed_from_u64(seed),
         device,
@@ -28,8 +40,8 @@ pub fn random_transformer(arch: &Architecture, seed: u64, device: &Device) -> Tr
                 attention: Attention {
                     qkv: draw.matrix(hidden, heads + 2 * keys, deviation).into(),
                     qkv_bias: None,
-                    q_norm: Some(ones(arch.head_len, device)),
-                    k_norm: Some(ones(arch.head_len, device)),
+                    q_norm: (norms == QkNorm::With).then(|| ones(arch.head_len, device)),
+                    k_norm: (norms == QkNorm::With).then(|| ones(arch.head_len, device)),
                     output: draw.matrix(heads, hidden, residual).into(),
                 },
                 mlp_norm: ones(hidden, device),

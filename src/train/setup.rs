@@ -2,13 +2,13 @@
 
 use burn::tensor::{DType, Device};
 
-use crate::config::train::{InitSpec, TokenizerSpec, TrainSpec};
+use crate::config::train::{InitSpec, ModelType, TokenizerSpec, TrainSpec};
 use crate::model::arch::{Architecture, RopeScaling};
 use crate::model::checkpoint::Checkpoint;
 use crate::model::load::{Head, load_transformer};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::transformer::Transformer;
-use crate::train::init::random_transformer;
+use crate::train::init::{QkNorm, random_transformer};
 use crate::train::objective::SpecialIds;
 use crate::train::tokenizer::{COMMON_WORDS, END_TOKEN, MASK_TOKEN};
 use crate::train::trainer::TrainError;
@@ -87,6 +87,7 @@ pub fn open_model(
             Ok((weights, arch))
         }
         &InitSpec::Random {
+            model_type,
             hidden_len,
             ffn_len,
             n_layers,
@@ -96,7 +97,7 @@ pub fn open_model(
             context_len,
         } => {
             let arch = Architecture {
-                model_type: "qwen3".into(),
+                model_type: model_type.name().into(),
                 vocab_len: tokenizer.len(),
                 hidden_len,
                 ffn_len,
@@ -116,7 +117,11 @@ pub fn open_model(
             // The same checks that a config.json on disk has to pass.
             let text = arch.to_json().to_string();
             Architecture::from_json(&text).map_err(|error| TrainError::Text(error.to_string()))?;
-            Ok((random_transformer(&arch, spec.seed, device), arch))
+            let norms = match model_type {
+                ModelType::Llama => QkNorm::Without,
+                ModelType::Qwen3 => QkNorm::With,
+            };
+            Ok((random_transformer(&arch, norms, spec.seed, device), arch))
         }
     }
 }
