@@ -58,7 +58,7 @@ impl LoadedModel {
         };
         Ok(Self {
             lm: BurnLm::load(&checkpoint, &options)?,
-            mask_id: tokenizer.mask_id(&checkpoint)?,
+            mask_id: tokenizer.mask_id(&checkpoint),
             attention_width,
             eos_ids: checkpoint.eos_ids.clone(),
             weights_hash: checkpoint.weights_hash(),

@@ -65,6 +65,21 @@ impl Tokenizer {
             .map_err(|error| format!("the tokenizer refuses the text: {error}"))
     }
 
+    /// Ids of a text that stands at the beginning: with the tokens that the tokenizer puts in front of
+    /// one, such as Llama's begin-of-text, and without those that it would put behind it.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_first(&self, text: &str) -> Result<Vec<TokenId>, String> {
+        let encoding = self
+            .inner
+            .encode(text, true)
+            .map_err(|error| format!("the tokenizer refuses the text: {error}"))?;
+        let is_added = encoding.get_special_tokens_mask();
+        let end = is_added.iter().rposition(|&flag| flag == 0);
+        Ok(encoding.get_ids()[..end.map_or(0, |last| last + 1)].to_vec())
+    }
+
     /// Text of ids, special tokens left out.
     pub fn decode(&self, ids: &[TokenId]) -> String {
         self.inner.decode(ids, true).unwrap_or_default()
@@ -80,16 +95,12 @@ impl Tokenizer {
     }
 
     /// The mask token's id: the config's, else that of the tokenizer's mask token.
-    ///
-    /// # Errors
-    /// When `tokenizer_config.json` is not JSON.
-    pub fn mask_id(&self, checkpoint: &Checkpoint) -> Result<Option<TokenId>, CheckpointError> {
-        if checkpoint.arch.mask_id.is_some() {
-            return Ok(checkpoint.arch.mask_id);
-        }
-        Ok(checkpoint
-            .mask_token()?
-            .and_then(|token| self.inner.token_to_id(&token)))
+    pub fn mask_id(&self, checkpoint: &Checkpoint) -> Option<TokenId> {
+        let named = || {
+            self.inner
+                .token_to_id(checkpoint.special_token("mask_token")?)
+        };
+        checkpoint.arch.mask_id.or_else(named)
     }
 
     /// Compares every entry.
