@@ -307,11 +307,10 @@ fn read_header(
     let data = 8 + header_len;
     for (name, info) in metadata.tensors() {
         let (begin, end) = info.data_offsets;
-        if data + end > bytes.len() {
+        if end > bytes.len().saturating_sub(data) {
             return Err(refuse(format!(
-                "truncated: tensor '{name}' ends at byte {}, the file has {}; download it again",
-                data + end,
-                bytes.len()
+                "truncated: tensor '{name}' ends {end} bytes behind the header, the file has {} there; download it again",
+                bytes.len().saturating_sub(data)
             )));
         }
         tensors.insert(

@@ -131,7 +131,10 @@ pub fn inspect(
                 id: id(text),
             })
             .collect(),
-        eos_ids: checkpoint.eos_ids.clone(),
+        eos_ids: match &tokenizer {
+            Ok(tokenizer) => tokenizer.eos_ids(checkpoint),
+            Err(_) => checkpoint.eos_ids.clone(),
+        },
         mask_id: match &tokenizer {
             Ok(tokenizer) => tokenizer.mask_id(checkpoint),
             Err(_) => arch.mask_id,

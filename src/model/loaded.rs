@@ -60,7 +60,7 @@ impl LoadedModel {
             lm: BurnLm::load(&checkpoint, &options)?,
             mask_id: tokenizer.mask_id(&checkpoint),
             attention_width,
-            eos_ids: checkpoint.eos_ids.clone(),
+            eos_ids: tokenizer.eos_ids(&checkpoint),
             weights_hash: checkpoint.weights_hash(),
             name: name.to_string(),
             tokenizer,

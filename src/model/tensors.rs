@@ -1,6 +1,6 @@
 //! Which tensors a model of an architecture has, and how those of a checkpoint differ.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use safetensors::Dtype;
 
@@ -71,12 +71,32 @@ pub fn problems(checkpoint: &Checkpoint) -> Vec<String> {
             )),
         }
     }
-    problems.extend(
-        missing
-            .into_keys()
-            .map(|name| format!("'{name}' is missing")),
-    );
+    // A layer of which nothing is there is part of one problem: config.json may ask for thousands.
+    let there: BTreeSet<usize> = checkpoint
+        .tensors()
+        .map(|(name, _, _)| layer_of(name))
+        .collect();
+    let absent: Vec<usize> = (0..arch.n_layers)
+        .filter(|layer| !there.contains(layer))
+        .collect();
+    if let (Some(first), Some(last)) = (absent.first(), absent.last()) {
+        problems.push(format!(
+            "{} of the {} layers of config.json are missing, from {first} to {last}",
+            absent.len(),
+            arch.n_layers
+        ));
+    }
+    let is_told = |name: &str| absent.binary_search(&layer_of(name)).is_ok();
+    let names = missing.into_keys().filter(|name| !is_told(name));
+    problems.extend(names.map(|name| format!("'{name}' is missing")));
     problems
+}
+
+/// The layer that a tensor belongs to; the largest number for those that belong to none.
+fn layer_of(name: &str) -> usize {
+    name.strip_prefix("model.layers.")
+        .and_then(|rest| rest.split('.').next()?.parse().ok())
+        .unwrap_or(usize::MAX)
 }
 
 /// # Errors

@@ -1,5 +1,7 @@
 //! Text to token ids and back.
 
+use std::collections::HashMap;
+
 use crate::model::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::lm::TokenId;
 
@@ -103,6 +105,17 @@ impl Tokenizer {
         checkpoint.arch.mask_id.or_else(named)
     }
 
+    /// End-of-text ids of the checkpoint, and that of the tokenizer's own end-of-text token: an instruction
+    /// model may end what it says with another one than its configuration names.
+    pub fn eos_ids(&self, checkpoint: &Checkpoint) -> Vec<TokenId> {
+        let named = checkpoint.special_token("eos_token");
+        let own = named.and_then(|token| self.inner.token_to_id(token));
+        let mut ids: Vec<TokenId> = checkpoint.eos_ids.iter().copied().chain(own).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
     /// Compares every entry.
     ///
     /// # Errors
@@ -113,20 +126,25 @@ impl Tokenizer {
         left: &str,
         right: &str,
     ) -> Result<(), TokenizerMismatch> {
-        let n = self.len().max(other.len()) as TokenId;
-        for id in 0..n {
-            let (left_entry, right_entry) =
-                (self.inner.id_to_token(id), other.inner.id_to_token(id));
-            if left_entry != right_entry {
-                return Err(TokenizerMismatch {
-                    left: left.to_string(),
-                    right: right.to_string(),
-                    id,
-                    left_entry,
-                    right_entry,
-                });
-            }
+        let (own, others) = (self.entries(), other.entries());
+        // Ids may be far apart, so only those that one of the two has are looked at.
+        let ids = own.keys().chain(others.keys());
+        let differs = |id: &&TokenId| own.get(*id) != others.get(*id);
+        match ids.filter(differs).min() {
+            None => Ok(()),
+            Some(id) => Err(TokenizerMismatch {
+                left: left.to_string(),
+                right: right.to_string(),
+                id: *id,
+                left_entry: own.get(id).cloned(),
+                right_entry: others.get(id).cloned(),
+            }),
         }
-        Ok(())
+    }
+
+    /// Text of each id that has one.
+    fn entries(&self) -> HashMap<TokenId, String> {
+        let entries = self.inner.get_vocab(true).into_iter();
+        entries.map(|(text, id)| (id, text)).collect()
     }
 }
