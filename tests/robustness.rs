@@ -183,6 +183,35 @@ fn in_a_sweep_such_a_prompt_is_a_row_with_its_error_and_the_others_are_measured(
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_cache_that_does_not_fit_into_memory_is_refused_before_it_is_made() {
+    let folder = tempfile::tempdir().unwrap();
+    copy("llama", folder.path());
+    set(
+        &folder.path().join("config.json"),
+        "max_position_embeddings",
+        json!(1 << 28),
+    );
+    let model = folder.path().to_str().unwrap();
+    let fixed = [
+        "generate",
+        "--prompt",
+        "Tom",
+        "--verifier",
+        model,
+        "--decoder",
+        "{kind: autoregressive}",
+    ];
+    let (code, error) = failure(&[&fixed[..], &["--max-new-tokens", "9999999999"]].concat());
+    assert_eq!(code, Some(1));
+    assert!(
+        error.contains("the cache of 268435456 tokens")
+            && error.contains("are free; use a smaller"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_budget_of_no_tokens_and_a_prompt_of_none_are_told_from_each_other() {
     let fixed = ["--decoder", "{kind: autoregressive}", "--json"];

@@ -1,6 +1,6 @@
 //! `inspect`: what a checkpoint is, what it takes to run it here, and what is wrong with it.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::cli::InspectArgs;
 use crate::cmd::Failure;
@@ -8,6 +8,7 @@ use crate::cmd::download::fetch;
 use crate::model::checkpoint::Checkpoint;
 use crate::model::device::DeviceSpec;
 use crate::model::inspect::{Inspection, inspect};
+use crate::model::memory::readable;
 
 pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     let device: DeviceSpec = args
@@ -18,7 +19,7 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
     let checkpoint = Checkpoint::open(&args.model)?;
     let found = inspect(&checkpoint, device, args.dtype.into(), args.context);
     if args.json {
-        println!("{}", as_json(&found));
+        println!("{}", json!(found));
     } else {
         print(&found);
     }
@@ -33,10 +34,6 @@ pub fn run(args: &InspectArgs) -> Result<(), Failure> {
             found.model
         ))),
     }
-}
-
-fn as_json(found: &Inspection) -> Value {
-    json!(found)
 }
 
 fn print(found: &Inspection) {
@@ -71,15 +68,19 @@ fn print(found: &Inspection) {
     line("parameters", found.n_parameters.to_string());
     line(
         "stored as",
-        format!("{}, {}", found.stored.join(", "), size(found.stored_bytes)),
+        format!(
+            "{}, {}",
+            found.stored.join(", "),
+            readable(found.stored_bytes)
+        ),
     );
     line("runs as", format!("{} on {}", found.dtype, found.device));
-    line("weights", size(found.weight_bytes));
+    line("weights", readable(found.weight_bytes));
     line(
         "cache",
         format!(
             "{} for a context of {} (at most {})",
-            size(found.cache_bytes),
+            readable(found.cache_bytes),
             found.context,
             shape.context_len
         ),
@@ -137,24 +138,5 @@ fn print(found: &Inspection) {
     }
     if found.problems.is_empty() {
         line("problems", "none found".into());
-    }
-}
-
-/// Bytes in binary units.
-fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = "B";
-    for next in UNITS {
-        if value < 1024.0 {
-            break;
-        }
-        value /= 1024.0;
-        unit = next;
-    }
-    if unit == "B" {
-        format!("{bytes} B")
-    } else {
-        format!("{value:.1} {unit}")
     }
 }

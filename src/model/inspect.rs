@@ -8,8 +8,8 @@ use crate::model::chat::{self, ChatTemplate, Message, Speaker};
 use crate::model::checkpoint::Checkpoint;
 use crate::model::device::{DeviceSpec, Dtype};
 use crate::model::lm::TokenId;
-use crate::model::tensors;
 use crate::model::tokenizer::Tokenizer;
+use crate::model::{memory, tensors};
 
 /// Facts about a checkpoint. Sizes are in bytes.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -72,16 +72,7 @@ pub fn inspect(
     context: usize,
 ) -> Inspection {
     let arch = &checkpoint.arch;
-    let expected = tensors::expected(checkpoint);
-    let n_parameters: u64 = expected.values().map(|shape| n_values(shape)).sum();
-    let head_copy = if arch.tied_head {
-        n_values(&[arch.vocab_len, arch.hidden_len])
-    } else {
-        0
-    };
     let context = context.min(arch.context_len);
-    let rows = n_values(&[2, arch.n_layers, context]);
-    let cache_values = rows.saturating_mul(n_values(&[arch.n_kv_heads, arch.head_len]));
     let stored: BTreeSet<String> = checkpoint
         .tensors()
         .map(|(_, _, dtype)| format!("{dtype:?}"))
@@ -111,16 +102,14 @@ pub fn inspect(
             has_qk_norm: has("q_norm.weight"),
             has_sliding_window: arch.sliding_windows.iter().any(Option::is_some),
         },
-        n_parameters,
+        n_parameters: memory::n_parameters(checkpoint),
         stored: stored.into_iter().collect(),
         stored_bytes: checkpoint.n_weight_bytes() as u64,
         device: device.to_string(),
         dtype,
-        weight_bytes: n_parameters
-            .saturating_add(head_copy)
-            .saturating_mul(dtype.n_bytes()),
+        weight_bytes: memory::weight_bytes(checkpoint, dtype),
         context,
-        cache_bytes: cache_values.saturating_mul(dtype.n_bytes()),
+        cache_bytes: memory::cache_bytes(arch, context, dtype),
         n_tokens: tokenizer.as_ref().ok().map(Tokenizer::len),
         special_ids: checkpoint
             .special_tokens
@@ -196,10 +185,4 @@ fn try_template(checkpoint: &Checkpoint) -> Result<(), String> {
         .and_then(|template| template.render(&[hello], true))
         .map(drop)
         .map_err(|error| error.to_string())
-}
-
-fn n_values(shape: &[usize]) -> u64 {
-    shape
-        .iter()
-        .fold(1, |product: u64, &n| product.saturating_mul(n as u64))
 }

@@ -17,6 +17,7 @@ pub mod linear;
 pub mod lm;
 pub mod load;
 pub mod loaded;
+pub mod memory;
 pub mod native;
 pub mod panels;
 pub mod rope;
