@@ -69,10 +69,11 @@ fn alone() -> MutexGuard<'static, ()> {
 /// some 30 KB.
 const MAX_BYTES: usize = 64 << 20;
 
-/// Damaged files of each kind; `WEDLM_FUZZ=100000` asks for more.
-fn n_cases() -> u32 {
+/// Damaged files of each kind, shared among its examples; `WEDLM_FUZZ=100000` asks for more.
+fn n_cases(n_examples: usize) -> u32 {
     let asked = std::env::var("WEDLM_FUZZ").ok();
-    asked.and_then(|text| text.parse().ok()).unwrap_or(2_000)
+    let n: u32 = asked.and_then(|text| text.parse().ok()).unwrap_or(2_000);
+    n.div_ceil(n_examples as u32)
 }
 
 /// What a number is replaced by.
@@ -175,11 +176,16 @@ fn damaged(mut bytes: Vec<u8>, damages: &[Damage]) -> Vec<u8> {
     bytes
 }
 
-/// Damages `bytes` in many ways. `read` says what became of each, and an error must name `place`.
-fn withstands(bytes: &[u8], place: &str, read: impl Fn(&[u8]) -> Result<(), String>) {
+/// Damages `bytes`, one of `n_examples` files of its kind, in many ways. `read` says what became of each, and an error must name `place`.
+fn withstands(
+    bytes: &[u8],
+    n_examples: usize,
+    place: &str,
+    read: impl Fn(&[u8]) -> Result<(), String>,
+) {
     assert_eq!(read(bytes), Ok(()), "{place}");
     let config = Config {
-        cases: n_cases(),
+        cases: n_cases(n_examples),
         failure_persistence: None,
         ..Config::default()
     };
@@ -294,14 +300,14 @@ fn tiny(folder: &Path) {
 }
 
 /// Damages one file of a checkpoint and reads all that decoding would read of it.
-fn checkpoint_withstands(file: &str) {
+fn checkpoint_withstands(file: &str, n_examples: usize) {
     let folder = tempfile::Builder::new()
         .prefix("checkpoint-")
         .tempdir()
         .unwrap();
     tiny(folder.path());
     let bytes = fs::read(folder.path().join(file)).unwrap();
-    withstands(&bytes, "checkpoint-", |bytes| {
+    withstands(&bytes, n_examples, "checkpoint-", |bytes| {
         write(folder.path(), file, bytes);
         let text = |error: &dyn std::fmt::Display| error.to_string();
         let checkpoint =
@@ -323,13 +329,13 @@ fn a_damaged_sweep_file() {
     for file in [
         "gsm8k.yaml",
         "wedlm.yaml",
-        "ebsd-grid.yaml",
+        "rules/stop-entropy.yaml",
         "gsm8k-qwen.yaml",
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("configs")
             .join(file);
-        withstands(&fs::read(path).unwrap(), "configs/x.yaml", |bytes| {
+        withstands(&fs::read(path).unwrap(), 4, "configs/x.yaml", |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let sweep = parse_sweep("configs/x.yaml", &text, &[], &|_| None)
                 .map_err(|error| error.to_string())?;
@@ -361,7 +367,7 @@ fn a_damaged_workload() {
             fixture(&format!("workloads/{file}"))
         };
         let bytes = fs::read(path).unwrap();
-        withstands(&bytes, "damaged.jsonl", |bytes| {
+        withstands(&bytes, 8, "damaged.jsonl", |bytes| {
             let path = write(folder.path(), "damaged.jsonl", bytes);
             let source = format!("{format}:{}", path.display()).parse().unwrap();
             workload::load(&source, usize::MAX, 0)
@@ -374,20 +380,22 @@ fn a_damaged_workload() {
 #[test]
 fn a_damaged_configuration_of_a_model() {
     let _turn = alone();
+    const N: usize = 3;
     for file in [
         "config.json",
         "generation_config.json",
         "tokenizer_config.json",
     ] {
-        checkpoint_withstands(file);
+        checkpoint_withstands(file, N);
     }
 }
 
 #[test]
 fn damaged_weights_and_their_index() {
     let _turn = alone();
+    const N: usize = 2;
     for file in ["model-1.safetensors", "model.safetensors.index.json"] {
-        checkpoint_withstands(file);
+        checkpoint_withstands(file, N);
     }
 }
 
@@ -401,7 +409,7 @@ fn a_damaged_tokenizer() {
     tiny(folder.path());
     let bytes = fs::read(fixture("llama/tokenizer.json")).unwrap();
     let whole = Tokenizer::from_json(&bytes).unwrap();
-    withstands(&bytes, "tokenizer.json", |bytes| {
+    withstands(&bytes, 1, "tokenizer.json", |bytes| {
         write(folder.path(), "tokenizer.json", bytes);
         let checkpoint =
             Checkpoint::open(folder.path().to_str().unwrap()).map_err(|error| error.to_string())?;
@@ -455,7 +463,7 @@ fn a_damaged_trace() {
     for file in ["trace.json", "prompts.parquet", "slots.parquet"] {
         write_trace(folder.path(), &trace()).unwrap();
         let bytes = fs::read(folder.path().join(file)).unwrap();
-        withstands(&bytes, "trace-", |bytes| {
+        withstands(&bytes, 3, "trace-", |bytes| {
             write(folder.path(), file, bytes);
             read_trace(folder.path())
                 .map(drop)

@@ -389,8 +389,8 @@ fn ctrl_c_ends_a_sweep_with_130_and_everything_measured_on_disk() {
         Some(journal.lines().count())
     };
     let started = std::time::Instant::now();
-    while n_measured().unwrap_or(0) < 3 {
-        assert!(started.elapsed().as_secs() < 120, "nothing is measured");
+    let has_started = || n_measured().unwrap_or(0) >= 3;
+    while !has_started() && started.elapsed().as_secs() < 300 {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     let id = child.id().to_string();
@@ -420,7 +420,7 @@ fn ctrl_c_ends_a_sweep_with_130_and_everything_measured_on_disk() {
     ] {
         assert!(run.join(file).is_file(), "{file}");
     }
-    assert!(n_measured().unwrap() >= 3);
+    assert!(has_started(), "nothing was measured in five minutes");
 }
 
 #[test]

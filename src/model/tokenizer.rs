@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::guard::guarded;
 use crate::model::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::lm::TokenId;
 
@@ -37,7 +38,7 @@ impl Tokenizer {
     /// # Errors
     /// When the bytes are not those of a `tokenizer.json`.
     pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
-        tokenizers::Tokenizer::from_bytes(bytes)
+        guarded(|| tokenizers::Tokenizer::from_bytes(bytes))?
             .map(|inner| Self { inner })
             .map_err(|error| error.to_string())
     }
@@ -61,8 +62,7 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer's own rules fail on the text.
     pub fn encode(&self, text: &str) -> Result<Vec<TokenId>, String> {
-        self.inner
-            .encode(text, false)
+        guarded(|| self.inner.encode(text, false))?
             .map(|encoding| encoding.get_ids().to_vec())
             .map_err(|error| format!("the tokenizer refuses the text: {error}"))
     }
@@ -73,9 +73,7 @@ impl Tokenizer {
     /// # Errors
     /// As [`encode`](Self::encode).
     pub fn encode_first(&self, text: &str) -> Result<Vec<TokenId>, String> {
-        let encoding = self
-            .inner
-            .encode(text, true)
+        let encoding = guarded(|| self.inner.encode(text, true))?
             .map_err(|error| format!("the tokenizer refuses the text: {error}"))?;
         let is_added = encoding.get_special_tokens_mask();
         let end = is_added.iter().rposition(|&flag| flag == 0);
