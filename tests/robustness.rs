@@ -375,14 +375,15 @@ fn a_drafter_with_more_rows_than_the_tokenizer_has_entries_changes_no_token() {
 fn ctrl_c_ends_a_sweep_with_130_and_everything_measured_on_disk() {
     let folder = tempfile::tempdir().unwrap();
     let child = Command::new(env!("CARGO_BIN_EXE_wedlm-bench"))
-        .args(["sweep", "configs/gsm8k.yaml", "--out"])
+        .args(["sweep", "configs/smoke.yaml", "--set", "timing.warmup=0"])
+        .args(["--set", "workload.limit=400", "--out"])
         .arg(folder.path())
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
-    let runs = folder.path().join("gsm8k");
+    let runs = folder.path().join("smoke");
     let n_measured = || {
         let run = fs::read_dir(&runs).ok()?.next()?.ok()?.path();
         let journal = fs::read_to_string(run.join("journal.jsonl")).ok()?;
