@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::model::device::Dtype;
 use crate::plan::shard::Shard;
 
 /// Experiments on entropy-based speculative decoding and WeDLM window decoding.
@@ -30,6 +31,8 @@ pub enum Verb {
     Generate(GenerateArgs),
     /// Log-probability and entropies of every token of a text
     Score(ScoreArgs),
+    /// What a checkpoint is, what it takes to run it, and what is wrong with it
+    Inspect(InspectArgs),
     /// Train one of the embedded models
     Train(TrainArgs),
     /// Write a synthetic workload as JSONL to standard output
@@ -134,6 +137,9 @@ pub struct PlanArgs {
     /// cpu, cuda, cuda:N or wgpu
     #[arg(long)]
     pub device: Option<String>,
+    /// Fetch `hf:` models that are not in the local Hugging Face cache
+    #[arg(long)]
+    pub download: bool,
 }
 
 #[derive(Debug, Args)]
@@ -164,6 +170,15 @@ pub struct GenerateArgs {
     pub seed: u64,
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// Put the prompt into the verifier's chat template
+    #[arg(long, conflicts_with = "ids")]
+    pub chat: bool,
+    /// System message in front of it
+    #[arg(long, value_name = "TEXT", requires = "chat")]
+    pub system: Option<String>,
+    /// Fetch `hf:` models that are not in the local Hugging Face cache
+    #[arg(long)]
+    pub download: bool,
     /// Token ids, rounds and counts as JSON
     #[arg(long)]
     pub json: bool,
@@ -192,6 +207,9 @@ pub struct ScoreArgs {
     pub input: TextArgs,
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// Fetch an `hf:` model that is not in the local Hugging Face cache
+    #[arg(long)]
+    pub download: bool,
     #[arg(long)]
     pub json: bool,
 }
@@ -204,6 +222,43 @@ pub struct TextArgs {
     /// Token ids, separated by commas
     #[arg(long, value_delimiter = ',', value_name = "ID,ID,…")]
     pub ids: Option<Vec<u32>>,
+}
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// Folder, embedded:NAME or hf:org/name[@revision]
+    pub model: String,
+    /// cpu, cuda, cuda:N or wgpu
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Number format to run it in
+    #[arg(long, value_enum, default_value_t = DtypeArg::F32)]
+    pub dtype: DtypeArg,
+    /// Tokens that the cache is to hold
+    #[arg(long, default_value_t = 4096, value_name = "TOKENS")]
+    pub context: usize,
+    /// Fetch an `hf:` model that is not in the local Hugging Face cache
+    #[arg(long)]
+    pub download: bool,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum DtypeArg {
+    F32,
+    F16,
+    Bf16,
+}
+
+impl From<DtypeArg> for Dtype {
+    fn from(dtype: DtypeArg) -> Self {
+        match dtype {
+            DtypeArg::F32 => Dtype::F32,
+            DtypeArg::F16 => Dtype::F16,
+            DtypeArg::Bf16 => Dtype::Bf16,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

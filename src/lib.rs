@@ -11,6 +11,7 @@ pub mod cli;
 pub mod cmd;
 pub mod config;
 pub mod engine;
+pub mod guard;
 pub mod model;
 pub mod plan;
 pub mod policy;

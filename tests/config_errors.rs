@@ -200,7 +200,7 @@ const BROKEN_SWEEPS: &[(&[&str], &str)] = &[
     ),
     (
         &["models: {verifier: 'hf:Qwen'}", WORKLOAD, DECODERS],
-        "models.verifier: 'hf:Qwen' names no model, expected 'embedded:NAME', 'hf:org/name' or a folder",
+        "models.verifier: 'hf:Qwen' names no model, expected 'embedded:NAME', 'hf:org/name[@revision]' or a folder",
     ),
     (
         &["models: {verifier: 'embedded:v'}", WORKLOAD, DECODERS],

@@ -64,6 +64,9 @@ fn the_sweeps_have_as_many_trials_as_their_comments_say() {
     for (file, n_trials) in [
         ("smoke", 4),
         ("gsm8k", 43),
+        ("gsm8k-qwen", 28),
+        ("llama", 13),
+        ("wedlm-8b", 18),
         ("batch", 9),
         ("wedlm", 45),
         ("ebsd-grid", 2_490),

@@ -90,7 +90,11 @@ fn every_command_parses_and_its_files_are_valid() {
             Verb::Train(args) => drop(TrainSpec::load(&root().join(&args.config)).unwrap()),
             // Their runs are not there.
             Verb::Merge(_) | Verb::Report(_) => {}
-            Verb::Generate(_) | Verb::Score(_) | Verb::Data(_) | Verb::Devices {} => {
+            Verb::Generate(_)
+            | Verb::Score(_)
+            | Verb::Inspect(_)
+            | Verb::Data(_)
+            | Verb::Devices {} => {
                 let output = Command::new(env!("CARGO_BIN_EXE_wedlm-bench"))
                     .args(&command)
                     .output()

@@ -6,7 +6,10 @@ use crate::analysis::read_back::ReadBackError;
 use crate::config::ConfigError;
 use crate::config::train::TrainSpecError;
 use crate::engine::session::EngineError;
+use crate::model::chat::ChatError;
+use crate::model::checkpoint::CheckpointError;
 use crate::model::device::DeviceError;
+use crate::model::hub::DownloadError;
 use crate::model::lm::ModelError;
 use crate::model::loaded::LoadError;
 use crate::model::tokenizer::TokenizerMismatch;
@@ -32,6 +35,10 @@ pub enum Failure {
     Join(#[from] JoinError),
     #[error(transparent)]
     Load(#[from] LoadError),
+    #[error(transparent)]
+    Chat(#[from] ChatError),
+    #[error(transparent)]
+    Download(#[from] DownloadError),
     #[error(transparent)]
     Tokenizer(#[from] TokenizerMismatch),
     #[error(transparent)]
@@ -62,6 +69,12 @@ pub enum Failure {
     Interrupted(String),
 }
 
+impl From<CheckpointError> for Failure {
+    fn from(error: CheckpointError) -> Self {
+        Self::Load(LoadError::Checkpoint(error))
+    }
+}
+
 impl From<DeviceError> for Failure {
     fn from(error: DeviceError) -> Self {
         Self::Load(LoadError::Device(error))
@@ -83,6 +96,8 @@ impl Failure {
             Self::Config(_) | Self::TrainSpec(_) | Self::Usage(_) | Self::Join(_) => 2,
             Self::Interrupted(_) | Self::Train(TrainError::Interrupted { .. }) => 130,
             Self::Load(_)
+            | Self::Chat(_)
+            | Self::Download(_)
             | Self::Tokenizer(_)
             | Self::Workload(_)
             | Self::Engine(_)

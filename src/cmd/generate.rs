@@ -9,12 +9,16 @@ use serde_json::{Value, json};
 
 use crate::cli::GenerateArgs;
 use crate::cmd::Failure;
+use crate::cmd::download::fetch;
 use crate::cmd::models::{LoadedModels, ModelNames};
+use crate::cmd::prompts::Encoder;
 use crate::config::decoder::DecoderSpec;
 use crate::config::load;
 use crate::config::models::Role;
+use crate::config::workload::ChatSpec;
 use crate::engine::session::{Detail, Request, decode};
 use crate::engine::step::{Generation, Outcome, Round};
+use crate::model::chat::DEFAULT_DATE;
 use crate::model::device::Dtype;
 use crate::model::lm::TokenId;
 use crate::model::loaded::Placement;
@@ -27,12 +31,10 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
     decoder
         .check()
         .map_err(|fault| Failure::Config(fault.in_file("--decoder")))?;
-    let mut models = open_models(args, &decoder)?;
-    let prompt = match (&args.input.prompt, &args.input.ids) {
-        (Some(text), _) => models.tokenizer().encode(text).map_err(Failure::Other)?,
-        (None, Some(ids)) => ids.clone(),
-        (None, None) => Vec::new(),
-    };
+    let names = model_names(args, &decoder);
+    fetch(names.all(), args.download)?;
+    let prompt = prompt_ids(args, &names)?;
+    let mut models = open_models(args, &decoder, &names, prompt.len())?;
     let stop_ids = if args.ignore_eos {
         Vec::new()
     } else {
@@ -76,15 +78,33 @@ fn write_trace(path: &Path, tokenizer: &Tokenizer, generation: &Generation) -> R
     })
 }
 
-fn open_models(args: &GenerateArgs, decoder: &DecoderSpec) -> Result<LoadedModels, Failure> {
+fn model_names(args: &GenerateArgs, decoder: &DecoderSpec) -> ModelNames {
     let needs = |role: Role, name: &str| decoder.roles().contains(&role).then(|| name.to_string());
-    let names = ModelNames {
+    ModelNames {
         verifier: needs(Role::Verifier, &args.verifier),
         drafter: needs(Role::Drafter, &args.drafter),
         window: needs(Role::Window, &args.window),
-    };
-    let prompt_len = args.input.prompt.as_ref().map_or(0, String::len)
-        + args.input.ids.as_ref().map_or(0, Vec::len);
+    }
+}
+
+fn prompt_ids(args: &GenerateArgs, names: &ModelNames) -> Result<Vec<TokenId>, Failure> {
+    let chat = args.chat.then(|| ChatSpec {
+        system: args.system.clone(),
+        date: DEFAULT_DATE.to_string(),
+    });
+    match (&args.input.prompt, &args.input.ids, names.all().next()) {
+        (Some(text), _, Some(model)) => Encoder::open(model, chat.as_ref())?.ids(text),
+        (None, Some(ids), _) => Ok(ids.clone()),
+        (Some(_), _, None) | (None, None, _) => Ok(Vec::new()),
+    }
+}
+
+fn open_models(
+    args: &GenerateArgs,
+    decoder: &DecoderSpec,
+    names: &ModelNames,
+    prompt_len: usize,
+) -> Result<LoadedModels, Failure> {
     let window_size = match decoder {
         DecoderSpec::Window { window_size, .. } | DecoderSpec::WindowDraft { window_size, .. } => {
             *window_size
@@ -102,7 +122,7 @@ fn open_models(args: &GenerateArgs, decoder: &DecoderSpec) -> Result<LoadedModel
             .saturating_add(window_size.saturating_mul(3))
             .saturating_add(8),
     };
-    LoadedModels::open(&names, placement)
+    LoadedModels::open(names, placement)
 }
 
 fn as_json(generation: &Generation) -> Value {

@@ -4,8 +4,10 @@ pub mod agreement;
 pub mod calibrate;
 pub mod data;
 pub mod devices;
+pub mod download;
 pub mod failure;
 pub mod generate;
+pub mod inspect;
 pub mod interrupt;
 pub mod judge;
 pub mod look_back;
@@ -16,6 +18,7 @@ pub mod metrics;
 pub mod models;
 pub mod plan_view;
 pub mod predict;
+pub mod prompts;
 pub mod replay;
 pub mod replay_check;
 pub mod replay_sweep;
@@ -46,6 +49,7 @@ pub fn run(verb: Verb) -> Result<(), Failure> {
         Verb::Replay(args) => replay::run(&args),
         Verb::Generate(args) => generate::run(&args),
         Verb::Score(args) => score::run(&args),
+        Verb::Inspect(args) => inspect::run(&args),
         Verb::Train(args) => train::run(&args),
         Verb::Data(args) => data::run(&args),
         Verb::Devices {} => devices::run(),

@@ -21,6 +21,16 @@ pub struct ModelNames {
     pub window: Option<String>,
 }
 
+impl ModelNames {
+    /// What is named, the verifier first.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        [&self.verifier, &self.drafter, &self.window]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+    }
+}
+
 /// Models that share one tokenizer.
 #[derive(Debug)]
 pub struct LoadedModels {

@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use crate::analysis::cost::profile_costs;
 use crate::cli::ReplayArgs;
 use crate::cmd::Failure;
+use crate::cmd::download::fetch;
 use crate::cmd::measure_all::settings;
 use crate::cmd::replay_sweep::{Recorded, Replayed, calibration};
 use crate::cmd::replayable::Split;
@@ -60,7 +61,10 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
                 ),
             )
         }
-        None => timed_here(&sweep, &plan, &trace, config_hash(&yaml))?,
+        None => {
+            fetch(model_names(&sweep, &plan).all(), args.sweep.download)?;
+            timed_here(&sweep, &plan, &trace, config_hash(&yaml))?
+        }
     };
     let recorded = Recorded { trace, costs };
     let replayed = Replayed {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::cli::ScoreArgs;
 use crate::cmd::Failure;
+use crate::cmd::download::fetch;
 use crate::model::device::Dtype;
 use crate::model::lm::{LanguageModel, ModelError};
 use crate::model::loaded::{LoadedModel, Placement};
@@ -20,9 +21,10 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
         dtype: Dtype::F32,
         context_len: context_len(args),
     };
+    fetch([args.model.as_str()], args.download)?;
     let mut model = LoadedModel::open(&args.model, placement)?;
     let ids = match (&args.input.text, &args.input.ids) {
-        (Some(text), _) => model.tokenizer.encode(text).map_err(Failure::Other)?,
+        (Some(text), _) => model.tokenizer.encode_first(text).map_err(Failure::Other)?,
         (None, Some(ids)) => ids.clone(),
         (None, None) => Vec::new(),
     };
@@ -68,11 +70,11 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Rows of cache that the text can take: a token is at least one byte.
+/// Rows of cache that the text can take: a token is at least one byte, and some stand in front of it.
 fn context_len(args: &ScoreArgs) -> usize {
     let text = args.input.text.as_ref().map_or(0, String::len);
     let ids = args.input.ids.as_ref().map_or(0, Vec::len);
-    text.max(ids).max(1)
+    text.saturating_add(8).max(ids)
 }
 
 fn print_table(

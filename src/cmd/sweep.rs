@@ -11,12 +11,14 @@ use crate::analysis::summary::{Summariser, summarise};
 use crate::cli::{PlanArgs, SweepArgs};
 use crate::cmd::Failure;
 use crate::cmd::calibrate::forward_times;
+use crate::cmd::download::fetch;
 use crate::cmd::judge::Judge;
 use crate::cmd::measure::{Prompt, measure};
 use crate::cmd::measure_all::{End, Job, drift, measure_all, settings, sort};
 use crate::cmd::metrics::{self, Measurements};
 use crate::cmd::models::{LoadedModels, ModelNames};
 use crate::cmd::plan_view::{n_live_generations, print_plan};
+use crate::cmd::prompts;
 use crate::cmd::replay_sweep::{Replayed, checked, recorded};
 use crate::cmd::replayable::{Split, header};
 use crate::cmd::resume::open_folder;
@@ -35,7 +37,6 @@ use crate::record::journal::{Journal, tallies};
 use crate::record::manifest::{GIT_REVISION, Machine, Manifest, Status, VERSION};
 use crate::report::table;
 use crate::stats::bootstrap::Bootstrap;
-use crate::workload;
 
 /// Context at which forwards are timed: about the middle of a generation.
 const CALIBRATION_CONTEXT: usize = 96;
@@ -63,6 +64,7 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     let threads = set_threads(sweep.threads)?;
     // A shard opens what the whole sweep does: the end-of-text tokens of all models end an answer.
     let names = model_names(&sweep, &whole);
+    fetch(names.all(), args.sweep.download)?;
     let (mut models, prompts) = open(&sweep, &names, &whole)?;
     let python = args.allow_code_execution.then_some(args.python.as_str());
     let mut judge = Judge::open(python, prompts.iter().map(|prompt| &prompt.item))?;
@@ -279,20 +281,14 @@ pub(super) fn model_names(sweep: &SweepSpec, plan: &Plan) -> ModelNames {
     }
 }
 
-/// Loads the workload first: it is quick, and a wrong path should not wait for the models.
+/// Loads the workload first: it is quick, and a wrong path or a prompt that the chat template refuses
+/// should not wait for the models.
 pub(super) fn open(
     sweep: &SweepSpec,
     names: &ModelNames,
     plan: &Plan,
 ) -> Result<(LoadedModels, Vec<Prompt>), Failure> {
-    let spec = &sweep.workload;
-    let items = workload::load(&spec.source, spec.n_prompts_at_most(), spec.seed)?;
-    // A token is at least one byte, so the bytes bound the tokens.
-    let longest = items
-        .iter()
-        .map(|item| item.prompt.len())
-        .max()
-        .unwrap_or(0);
+    let (prompts, longest) = prompts::load(&sweep.workload, names)?;
     let window = plan
         .trials
         .iter()
@@ -302,20 +298,12 @@ pub(super) fn open(
     let placement = Placement {
         device: sweep.device,
         dtype: sweep.dtype,
-        context_len: longest + spec.max_new_tokens + 3 * window + 64,
+        context_len: longest
+            .saturating_add(sweep.workload.max_new_tokens)
+            .saturating_add(window.saturating_mul(3))
+            .saturating_add(64),
     };
     let models = LoadedModels::open(names, placement)?;
-    let prompts = items
-        .into_iter()
-        .enumerate()
-        .map(|(index, item)| {
-            let ids = models
-                .tokenizer()
-                .encode(&item.prompt)
-                .map_err(Failure::Other)?;
-            Ok(Prompt { index, item, ids })
-        })
-        .collect::<Result<Vec<_>, Failure>>()?;
     Ok((models, prompts))
 }
 

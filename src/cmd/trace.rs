@@ -2,6 +2,7 @@
 
 use crate::cli::TraceArgs;
 use crate::cmd::Failure;
+use crate::cmd::download::fetch;
 use crate::cmd::measure_all::settings;
 use crate::cmd::replay_sweep::record_trace;
 use crate::cmd::replayable::header;
@@ -25,7 +26,9 @@ pub fn run(args: &TraceArgs) -> Result<(), Failure> {
             args.to.display()
         )));
     }
-    let (mut models, prompts) = open(&sweep, &model_names(&sweep, &plan), &plan)?;
+    let names = model_names(&sweep, &plan);
+    fetch(names.all(), args.sweep.download)?;
+    let (mut models, prompts) = open(&sweep, &names, &plan)?;
     let settings = settings(&sweep, &models)?;
     let trace = record_trace(&header, &prompts, &settings, &mut models)?;
     write_trace(&args.to, &trace)?;

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use crate::model::device::Dtype;
+use crate::model::hub::{PREFIX, Repository};
 
 /// A model by name: `embedded:NAME`, `hf:org/name[@revision]`, or a folder with `config.json`.
 ///
@@ -15,7 +16,7 @@ pub struct ModelName(String);
 
 /// A text that cannot be the name of a model.
 #[derive(Debug, thiserror::Error)]
-#[error("'{0}' names no model, expected 'embedded:NAME', 'hf:org/name' or a folder")]
+#[error("'{0}' names no model, expected 'embedded:NAME', 'hf:org/name[@revision]' or a folder")]
 pub struct NotAModel(String);
 
 impl ModelName {
@@ -28,12 +29,9 @@ impl TryFrom<String> for ModelName {
     type Error = NotAModel;
 
     fn try_from(text: String) -> Result<Self, NotAModel> {
-        let is_name = match (text.strip_prefix("embedded:"), text.strip_prefix("hf:")) {
+        let is_name = match (text.strip_prefix("embedded:"), text.strip_prefix(PREFIX)) {
             (Some(name), _) => !name.is_empty(),
-            (None, Some(repository)) => {
-                let parts: Vec<&str> = repository.split('/').collect();
-                parts.len() == 2 && parts.iter().all(|part| !part.is_empty())
-            }
+            (None, Some(repository)) => repository.parse::<Repository>().is_ok(),
             (None, None) => !text.trim().is_empty(),
         };
         if is_name {
@@ -109,6 +107,7 @@ mod tests {
         for text in [
             "embedded:verifier",
             "hf:Qwen/Qwen2.5-0.5B@main",
+            "hf:org/name@refs/pr/1",
             "models/tiny",
             "C:\\models",
         ] {
@@ -118,14 +117,14 @@ mod tests {
 
     #[test]
     fn a_name_without_a_model_is_refused_with_the_allowed_forms() {
-        for text in ["", "embedded:", "hf:Qwen", "hf:a/b/c", "hf:/b"] {
+        for text in ["", "embedded:", "hf:Qwen", "hf:a/b/c", "hf:/b", "hf:a/b@"] {
             let message = ModelName::try_from(text.to_owned())
                 .unwrap_err()
                 .to_string();
             assert_eq!(
                 message,
                 format!(
-                    "'{text}' names no model, expected 'embedded:NAME', 'hf:org/name' or a folder"
+                    "'{text}' names no model, expected 'embedded:NAME', 'hf:org/name[@revision]' or a folder"
                 )
             );
         }

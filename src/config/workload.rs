@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::Fault;
-use crate::workload::Source;
+use crate::model::chat;
+use crate::workload::{
+    self, Extraction, Families, Family, FewShot, Item, ScoreRule, Source, WorkloadError,
+};
 
 /// The prompts of a sweep and the length of the answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +25,32 @@ pub struct WorkloadSpec {
     /// Texts that end an answer; the one met stays in it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stop: Vec<String>,
+    /// Put each prompt into the verifier's chat template, as what the user says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<ChatSpec>,
+    /// Solved examples in front of each prompt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub few_shot: Option<FewShot>,
+    /// Find the answers to word problems as lm-evaluation-harness does; none means by value, behind the
+    /// first `####`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Extraction>,
+}
+
+/// The rest of a conversation in which a prompt stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChatSpec {
+    /// The system's message; none means no such message, and some templates put one of their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// What a template that asks for the date takes for today.
+    #[serde(default = "default_date")]
+    pub date: String,
+}
+
+fn default_date() -> String {
+    chat::DEFAULT_DATE.to_owned()
 }
 
 impl WorkloadSpec {
@@ -57,7 +86,50 @@ impl WorkloadSpec {
             let reason = "an empty string would end every answer before it begins";
             return Err(Fault::new(format!("stop[{index}]"), reason));
         }
+        if let Some(chat) = &self.chat {
+            chat::date(&chat.date).map_err(|reason| Fault::new("chat.date", reason))?;
+        }
+        if self
+            .few_shot
+            .as_ref()
+            .is_some_and(|few_shot| few_shot.n == 0)
+        {
+            let reason = "0 examples are none, expected 1 or more, or no few_shot";
+            return Err(Fault::new("few_shot.n", reason));
+        }
+        if self.answer.is_some() && !self.has_word_problems() {
+            let reason = format!("{} has no answers behind '####', leave it out", self.source);
+            return Err(Fault::new("answer", reason));
+        }
         Ok(())
+    }
+
+    fn has_word_problems(&self) -> bool {
+        match &self.source {
+            Source::Gsm8k { .. } | Source::SyntheticGsm8kNewTemplates {} => true,
+            Source::Synthetic { what } => match what {
+                Families::Only(family) => *family == Family::Gsm8k,
+                Families::Mix => false,
+            },
+            Source::Public { .. } => false,
+        }
+    }
+
+    /// The prompts, with their examples and the rule that judges them.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub fn load(&self) -> Result<Vec<Item>, WorkloadError> {
+        let mut items = workload::load(&self.source, self.n_prompts_at_most(), self.seed)?;
+        if let Some(few_shot) = &self.few_shot {
+            few_shot.apply(&mut items)?;
+        }
+        if let Some(rule) = self.answer {
+            for item in &mut items {
+                item.score = ScoreRule::Harness { rule };
+            }
+        }
+        Ok(items)
     }
 }
 

@@ -7,10 +7,13 @@ use std::path::Path;
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::model::arch::{Architecture, OneOrMany};
+use crate::model::chat::template_of;
 use crate::model::files::{Bytes, Files, locate};
+use crate::model::hub::Repository;
 use crate::model::lm::TokenId;
 
 /// Why a checkpoint cannot be used. Each message names the file.
@@ -21,9 +24,21 @@ pub enum CheckpointError {
     #[error("embedded:{name}: there is no such embedded model; there are {available}")]
     UnknownEmbedded { name: String, available: String },
     #[error(
-        "{model}: not found; give a folder with config.json, embedded:NAME, or hf:org/name that is in the local Hugging Face cache ({cache})"
+        "{model}: there is no such folder; give a folder with config.json, embedded:NAME, or hf:org/name[@revision]"
     )]
-    NotFound { model: String, cache: String },
+    NoFolder { model: String },
+    #[error(
+        "hf:{repository}: not in the local Hugging Face cache ({place}); --download fetches it, HF_HOME names another cache"
+    )]
+    NotCached {
+        repository: Repository,
+        place: String,
+    },
+    #[error("{place}: the tensors do not fit config.json: {}", problems.join("; "))]
+    Tensors {
+        place: String,
+        problems: Vec<String>,
+    },
 }
 
 impl CheckpointError {
@@ -52,6 +67,8 @@ pub struct Checkpoint {
     pub eos_ids: Vec<TokenId>,
     /// Jinja source, where the checkpoint has one. Never run as anything but a template.
     pub chat_template: Option<String>,
+    /// `bos_token` and its like with their texts, as `tokenizer_config.json` names them.
+    pub special_tokens: Vec<(String, String)>,
     files: Files,
     shards: Vec<(String, Bytes)>,
     tensors: BTreeMap<String, TensorEntry>,
@@ -62,12 +79,6 @@ struct GenerationConfig {
     eos_token_id: Option<OneOrMany>,
 }
 
-#[derive(Deserialize, Default)]
-struct TokenizerConfig {
-    mask_token: Option<serde_json::Value>,
-    chat_template: Option<serde_json::Value>,
-}
-
 #[derive(Deserialize)]
 struct ShardIndex {
     weight_map: BTreeMap<String, String>,
@@ -76,6 +87,9 @@ struct ShardIndex {
 /// The mask id of the published WeDLM checkpoints, whose config names none: the first id behind
 /// the added tokens of Qwen2.5's tokenizer.
 const WEDLM_MASK_ID: TokenId = 151_665;
+
+/// Bytes of a mapped file that lie in memory while it is hashed.
+const HASHED_AT_ONCE: usize = 16 << 20;
 
 impl Checkpoint {
     /// Opens `embedded:NAME`, a folder, or `hf:org/name[@revision]` from the local cache.
@@ -102,13 +116,17 @@ impl Checkpoint {
         if arch.mask_id.is_none() && arch.model_type == "wedlm" {
             arch.mask_id = Some(WEDLM_MASK_ID);
         }
-        let chat_template = chat_template(name, &files)?;
+        let chat_template = template_of(&|file| files.optional_text(name, file), &|file| {
+            files.place(name, file)
+        })?;
+        let special_tokens = special_tokens(name, &files)?;
         let (shards, tensors) = map_tensors(name, &files)?;
         Ok(Self {
             name: name.to_string(),
             arch,
             eos_ids,
             chat_template,
+            special_tokens,
             files,
             shards,
             tensors,
@@ -123,23 +141,11 @@ impl Checkpoint {
         self.files.bytes(&self.name, "tokenizer.json")
     }
 
-    /// The mask token's text in `tokenizer_config.json`, for configs that give no id.
-    ///
-    /// # Errors
-    /// When the file is not JSON.
-    pub fn mask_token(&self) -> Result<Option<String>, CheckpointError> {
-        let Some(text) = self
-            .files
-            .optional_text(&self.name, "tokenizer_config.json")?
-        else {
-            return Ok(None);
-        };
-        let config: TokenizerConfig = parse(&self.place("tokenizer_config.json"), &text)?;
-        Ok(config.mask_token.and_then(|value| match value {
-            serde_json::Value::String(text) => Some(text),
-            serde_json::Value::Object(map) => Some(map.get("content")?.as_str()?.to_string()),
-            _ => None,
-        }))
+    /// Text of a special token, such as `mask_token`, as `tokenizer_config.json` names it.
+    pub fn special_token(&self, key: &str) -> Option<&str> {
+        let mut tokens = self.special_tokens.iter();
+        let (_, text) = tokens.find(|(name, _)| name == key)?;
+        Some(text)
     }
 
     /// File name with the checkpoint in front, for messages.
@@ -151,8 +157,16 @@ impl Checkpoint {
         self.tensors.contains_key(tensor)
     }
 
-    pub fn tensor_names(&self) -> impl Iterator<Item = &str> {
-        self.tensors.keys().map(String::as_str)
+    /// Names, shapes and dtypes of all tensors, by name.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &[usize], Dtype)> {
+        let entries = self.tensors.iter();
+        entries.map(|(name, entry)| (name.as_str(), entry.shape.as_slice(), entry.dtype))
+    }
+
+    /// Bytes of all tensor files.
+    pub fn n_weight_bytes(&self) -> usize {
+        let shards = self.shards.iter();
+        shards.map(|(_, bytes)| bytes.as_ref().len()).sum()
     }
 
     /// Values of a tensor as f32, row-major as stored.
@@ -177,31 +191,39 @@ impl Checkpoint {
             ));
         }
         let raw = &bytes.as_ref()[entry.begin..entry.end];
-        match entry.dtype {
-            Dtype::F32 => Ok(raw
+        let values = match entry.dtype {
+            Dtype::F32 => raw
                 .chunks_exact(4)
                 .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-                .collect()),
-            Dtype::F16 => Ok(raw
+                .collect(),
+            Dtype::F16 => raw
                 .chunks_exact(2)
                 .map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32())
-                .collect()),
-            Dtype::BF16 => Ok(raw
+                .collect(),
+            Dtype::BF16 => raw
                 .chunks_exact(2)
                 .map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32())
-                .collect()),
-            other => Err(CheckpointError::file(
-                self.place(file),
-                format!("tensor '{name}' has dtype {other:?}; supported: F32, F16, BF16"),
-            )),
-        }
+                .collect(),
+            other => {
+                return Err(CheckpointError::file(
+                    self.place(file),
+                    format!("tensor '{name}' has dtype {other:?}; supported: F32, F16, BF16"),
+                ));
+            }
+        };
+        bytes.release(entry.begin..entry.end);
+        Ok(values)
     }
 
     /// SHA-256 over all tensor files, in order; names the weights in a manifest.
     pub fn weights_hash(&self) -> String {
         let mut hasher = Sha256::new();
         for (_, bytes) in &self.shards {
-            hasher.update(bytes.as_ref());
+            for (index, piece) in bytes.as_ref().chunks(HASHED_AT_ONCE).enumerate() {
+                hasher.update(piece);
+                let begin = index * HASHED_AT_ONCE;
+                bytes.release(begin..begin + piece.len());
+            }
         }
         format!("{:x}", hasher.finalize())
     }
@@ -211,17 +233,21 @@ fn parse<T: serde::de::DeserializeOwned>(place: &str, text: &str) -> Result<T, C
     serde_json::from_str(text).map_err(|error| CheckpointError::file(place, error))
 }
 
-fn chat_template(name: &str, files: &Files) -> Result<Option<String>, CheckpointError> {
-    if let Some(template) = files.optional_text(name, "chat_template.jinja")? {
-        return Ok(Some(template));
-    }
-    let Some(text) = files.optional_text(name, "tokenizer_config.json")? else {
-        return Ok(None);
+/// Entries of `tokenizer_config.json` such as `"bos_token": "<s>"` or `"bos_token": {"content": "<s>"}`.
+fn special_tokens(name: &str, files: &Files) -> Result<Vec<(String, String)>, CheckpointError> {
+    const FILE: &str = "tokenizer_config.json";
+    let Some(text) = files.optional_text(name, FILE)? else {
+        return Ok(Vec::new());
     };
-    let config: TokenizerConfig = parse(&files.place(name, "tokenizer_config.json"), &text)?;
-    Ok(config
-        .chat_template
-        .and_then(|value| value.as_str().map(str::to_string)))
+    let config: Map<String, Value> = parse(&files.place(name, FILE), &text)?;
+    let tokens = config
+        .into_iter()
+        .filter(|(key, _)| key.ends_with("_token"));
+    let texts = tokens.filter_map(|(key, value)| {
+        let text = value.get("content").unwrap_or(&value).as_str()?;
+        Some((key, text.to_string()))
+    });
+    Ok(texts.collect())
 }
 
 type Shards = Vec<(String, Bytes)>;
@@ -281,11 +307,10 @@ fn read_header(
     let data = 8 + header_len;
     for (name, info) in metadata.tensors() {
         let (begin, end) = info.data_offsets;
-        if data + end > bytes.len() {
+        if end > bytes.len().saturating_sub(data) {
             return Err(refuse(format!(
-                "truncated: tensor '{name}' ends at byte {}, the file has {}; download it again",
-                data + end,
-                bytes.len()
+                "truncated: tensor '{name}' ends {end} bytes behind the header, the file has {} there; download it again",
+                bytes.len().saturating_sub(data)
             )));
         }
         tensors.insert(

@@ -26,6 +26,25 @@ pub enum Dtype {
     Bf16,
 }
 
+impl Dtype {
+    pub fn n_bytes(self) -> u64 {
+        match self {
+            Dtype::F32 => 4,
+            Dtype::F16 | Dtype::Bf16 => 2,
+        }
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Dtype::F32 => "f32",
+            Dtype::F16 => "f16",
+            Dtype::Bf16 => "bf16",
+        })
+    }
+}
+
 impl From<Dtype> for DType {
     fn from(dtype: Dtype) -> Self {
         match dtype {

@@ -1,12 +1,14 @@
 //! Where the files of a checkpoint are: in a folder, in the program, in the Hugging Face cache.
 
+use std::ops::Range;
 use std::path::PathBuf;
 
 use memmap2::Mmap;
 
 use crate::model::checkpoint::CheckpointError;
 use crate::model::embedded::{self, Embedded};
-use crate::model::native::map_file;
+use crate::model::hub::{self, Cache};
+use crate::model::native::{map_file, release};
 
 /// Files of one checkpoint.
 #[derive(Debug, Clone)]
@@ -19,6 +21,17 @@ pub enum Files {
 pub enum Bytes {
     Mapped(Mmap),
     Static(&'static [u8]),
+}
+
+impl Bytes {
+    /// Lets the system have the memory of a part that was read; reading it again brings it back. So a
+    /// mapped file does not add its own size to that of the weights made of it.
+    pub fn release(&self, part: Range<usize>) {
+        match self {
+            Bytes::Mapped(map) => release(map, part),
+            Bytes::Static(_) => {}
+        }
+    }
 }
 
 impl AsRef<[u8]> for Bytes {
@@ -43,43 +56,26 @@ pub fn locate(name: &str) -> Result<Files, CheckpointError> {
                 available: embedded::names().join(", "),
             });
     }
-    let not_found = || CheckpointError::NotFound {
-        model: name.to_string(),
-        cache: hub_cache().display().to_string(),
-    };
-    let folder = match name.strip_prefix("hf:") {
-        Some(repository) => cached_snapshot(repository).ok_or_else(not_found)?,
-        None => PathBuf::from(name),
-    };
-    if folder.is_dir() {
-        Ok(Files::Folder(folder))
-    } else {
-        Err(not_found())
-    }
-}
-
-/// `$HF_HOME/hub`, by default `~/.cache/huggingface/hub`.
-fn hub_cache() -> PathBuf {
-    let home = std::env::var_os("HF_HOME")
-        .map(PathBuf::from)
-        .unwrap_or_else(|| {
-            let user = std::env::var_os("HOME")
-                .map(PathBuf::from)
-                .unwrap_or_default();
-            user.join(".cache/huggingface")
+    let Some(repository) = name.strip_prefix(hub::PREFIX) else {
+        let folder = PathBuf::from(name);
+        if folder.is_dir() {
+            return Ok(Files::Folder(folder));
+        }
+        return Err(CheckpointError::NoFolder {
+            model: name.to_string(),
         });
-    home.join("hub")
-}
-
-/// Folder of `org/name[@revision]` in the local cache, if it was downloaded before.
-fn cached_snapshot(repository: &str) -> Option<PathBuf> {
-    let (repository, revision) = repository.split_once('@').unwrap_or((repository, "main"));
-    let folder = hub_cache().join(format!("models--{}", repository.replace('/', "--")));
-    let commit = std::fs::read_to_string(folder.join("refs").join(revision))
-        .map(|text| text.trim().to_string())
-        .unwrap_or_else(|_| revision.to_string());
-    let snapshot = folder.join("snapshots").join(commit);
-    snapshot.is_dir().then_some(snapshot)
+    };
+    let repository = repository
+        .parse()
+        .map_err(|error| CheckpointError::file(name, error))?;
+    let cache = Cache::of_environment();
+    match cache.snapshot(&repository) {
+        Some(folder) => Ok(Files::Folder(folder)),
+        None => Err(CheckpointError::NotCached {
+            repository,
+            place: cache.folder.display().to_string(),
+        }),
+    }
 }
 
 impl Files {
@@ -102,12 +98,8 @@ impl Files {
     }
 
     pub fn bytes(&self, name: &str, file: &str) -> Result<Vec<u8>, CheckpointError> {
-        self.optional_bytes(name, file)?.ok_or_else(|| {
-            CheckpointError::file(
-                self.place(name, file),
-                "file not found; a checkpoint needs config.json, tokenizer.json and model.safetensors (or shards with model.safetensors.index.json)",
-            )
-        })
+        self.optional_bytes(name, file)?
+            .ok_or_else(|| CheckpointError::file(self.place(name, file), absent(name)))
     }
 
     pub fn optional_text(&self, name: &str, file: &str) -> Result<Option<String>, CheckpointError> {
@@ -130,10 +122,17 @@ impl Files {
             Files::Embedded(embedded) => embedded
                 .file(file)
                 .map(Bytes::Static)
-                .ok_or_else(|| CheckpointError::file(self.place(name, file), "file not found")),
-            Files::Folder(folder) => map_file(&folder.join(file))
-                .map(Bytes::Mapped)
-                .map_err(|error| CheckpointError::file(self.place(name, file), error)),
+                .ok_or_else(|| CheckpointError::file(self.place(name, file), absent(name))),
+            Files::Folder(folder) => {
+                map_file(&folder.join(file))
+                    .map(Bytes::Mapped)
+                    .map_err(|error| match error.kind() {
+                        std::io::ErrorKind::NotFound => {
+                            CheckpointError::file(self.place(name, file), absent(name))
+                        }
+                        _ => CheckpointError::file(self.place(name, file), error),
+                    })
+            }
         }
     }
 
@@ -143,4 +142,16 @@ impl Files {
             Files::Folder(folder) => folder.join(file).is_file(),
         }
     }
+}
+
+/// What is said of a file that is not there.
+fn absent(name: &str) -> String {
+    let remedy = if name.starts_with(hub::PREFIX) {
+        "; --download fetches what is missing"
+    } else {
+        ""
+    };
+    format!(
+        "file not found; a checkpoint needs config.json, tokenizer.json and model.safetensors (or shards with model.safetensors.index.json){remedy}"
+    )
 }

@@ -1,7 +1,5 @@
 //! From the tensors of a checkpoint to a [`Transformer`].
 
-use std::collections::BTreeSet;
-
 use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
@@ -9,6 +7,7 @@ use crate::model::arch::Architecture;
 use crate::model::attention::Attention;
 use crate::model::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::linear::Linear;
+use crate::model::tensors::must_fit;
 use crate::model::transformer::{Layer, Transformer};
 
 /// Whether a tied head gets a matrix of its own.
@@ -20,26 +19,27 @@ pub enum Head {
     Shared,
 }
 
-/// Loads every weight to the device, one tensor at a time.
+/// Loads every weight to the device, one layer at a time; for decoding, packed as it comes (see
+/// [`Linear::packed`]). Beside the weights that are done, two copies of one matrix are in memory at most,
+/// and the largest two come first.
 ///
 /// # Errors
-/// When a tensor is missing, misshapen, or unknown to this architecture.
+/// When tensors are missing, misshapen, or unknown to this architecture; all of them are named.
 pub fn load_transformer(
     checkpoint: &Checkpoint,
     dtype: DType,
     device: &Device,
     head: Head,
 ) -> Result<Transformer, CheckpointError> {
-    let mut loader = Loader {
+    must_fit(checkpoint)?;
+    let loader = Loader {
         checkpoint,
         arch: &checkpoint.arch,
         dtype,
         device,
-        used: BTreeSet::new(),
+        head,
     };
-    let model = loader.transformer(head)?;
-    loader.refuse_leftovers()?;
-    Ok(model)
+    loader.transformer()
 }
 
 struct Loader<'a> {
@@ -47,25 +47,23 @@ struct Loader<'a> {
     arch: &'a Architecture,
     dtype: DType,
     device: &'a Device,
-    used: BTreeSet<String>,
+    head: Head,
 }
 
 impl Loader<'_> {
-    fn transformer(&mut self, head: Head) -> Result<Transformer, CheckpointError> {
+    fn transformer(&self) -> Result<Transformer, CheckpointError> {
         let (vocab, hidden) = (self.arch.vocab_len, self.arch.hidden_len);
         let embedding = self.values("model.embed_tokens.weight", &[vocab, hidden])?;
-        let head = match (self.arch.tied_head, head) {
+        let head = match (self.arch.tied_head, self.head) {
             (true, Head::Shared) => None,
-            (true, Head::Materialized) => Some(
-                self.matrix(transposed(&embedding, vocab, hidden), hidden, vocab)
-                    .into(),
-            ),
+            (true, Head::Materialized) => {
+                Some(self.linear(transposed(&embedding, vocab, hidden), hidden, vocab))
+            }
             (false, _) => {
                 let values = self.values("lm_head.weight", &[vocab, hidden])?;
-                Some(
-                    self.matrix(transposed(&values, vocab, hidden), hidden, vocab)
-                        .into(),
-                )
+                let turned = transposed(&values, vocab, hidden);
+                drop(values);
+                Some(self.linear(turned, hidden, vocab))
             }
         };
         Ok(Transformer {
@@ -78,7 +76,7 @@ impl Loader<'_> {
         })
     }
 
-    fn layer(&mut self, prefix: &str) -> Result<Layer, CheckpointError> {
+    fn layer(&self, prefix: &str) -> Result<Layer, CheckpointError> {
         let (hidden, ffn) = (self.arch.hidden_len, self.arch.ffn_len);
         Ok(Layer {
             attention_norm: self.vector(&format!("{prefix}.input_layernorm.weight"), hidden)?,
@@ -95,7 +93,7 @@ impl Loader<'_> {
         })
     }
 
-    fn attention(&mut self, prefix: &str) -> Result<Attention, CheckpointError> {
+    fn attention(&self, prefix: &str) -> Result<Attention, CheckpointError> {
         let hidden = self.arch.hidden_len;
         let queries = self.arch.n_heads * self.arch.head_len;
         let keys = self.arch.n_kv_heads * self.arch.head_len;
@@ -120,7 +118,7 @@ impl Loader<'_> {
 
     /// Weights stored `[out, in]`, transposed and joined to one `[input, Σ out]` matrix.
     fn side_by_side(
-        &mut self,
+        &self,
         parts: &[(String, usize)],
         input: usize,
     ) -> Result<Linear, CheckpointError> {
@@ -136,11 +134,11 @@ impl Loader<'_> {
             }
             start += width;
         }
-        Ok(self.matrix(joined, input, total).into())
+        Ok(self.linear(joined, input, total))
     }
 
     fn biases(
-        &mut self,
+        &self,
         prefix: &str,
         parts: &[(&str, usize)],
     ) -> Result<Param<Tensor<1>>, CheckpointError> {
@@ -151,13 +149,12 @@ impl Loader<'_> {
         Ok(self.param(joined))
     }
 
-    fn vector(&mut self, name: &str, len: usize) -> Result<Param<Tensor<1>>, CheckpointError> {
+    fn vector(&self, name: &str, len: usize) -> Result<Param<Tensor<1>>, CheckpointError> {
         let values = self.values(name, &[len])?;
         Ok(self.param(values))
     }
 
-    fn values(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
-        self.used.insert(name.to_string());
+    fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
         self.checkpoint.tensor(name, shape)
     }
 
@@ -176,25 +173,11 @@ impl Loader<'_> {
         ))
     }
 
-    /// A tensor that nothing reads would mean that we compute another model than the file's.
-    fn refuse_leftovers(&self) -> Result<(), CheckpointError> {
-        let harmless = |name: &str| {
-            name.ends_with("rotary_emb.inv_freq")
-                || (self.arch.tied_head && name == "lm_head.weight")
-        };
-        match self
-            .checkpoint
-            .tensor_names()
-            .find(|name| !self.used.contains(*name) && !harmless(name))
-        {
-            None => Ok(()),
-            Some(name) => Err(CheckpointError::File {
-                place: self.checkpoint.name.clone(),
-                reason: format!(
-                    "tensor '{name}' is not part of a {} model of {} layers; the checkpoint and its config.json do not match",
-                    self.arch.model_type, self.arch.n_layers
-                ),
-            }),
+    fn linear(&self, values: Vec<f32>, rows: usize, columns: usize) -> Linear {
+        let linear = Linear::from(self.matrix(values, rows, columns));
+        match self.head {
+            Head::Materialized => linear.packed(),
+            Head::Shared => linear,
         }
     }
 }

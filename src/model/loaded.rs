@@ -4,6 +4,7 @@ use crate::model::burn_lm::{BurnLm, LoadOptions};
 use crate::model::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::device::{DeviceError, DeviceSpec, Dtype};
 use crate::model::lm::TokenId;
+use crate::model::memory::{self, readable};
 use crate::model::tokenizer::Tokenizer;
 
 /// A checkpoint on its device.
@@ -37,6 +38,16 @@ pub enum LoadError {
     Checkpoint(#[from] CheckpointError),
     #[error(transparent)]
     Device(#[from] DeviceError),
+    #[error(
+        "{model}: the weights take {weights} and the cache of {context_len} tokens {cache}, {available} are free; use a smaller model, dtype f16 or bf16, or fewer tokens"
+    )]
+    Memory {
+        model: String,
+        weights: String,
+        context_len: usize,
+        cache: String,
+        available: String,
+    },
 }
 
 impl LoadedModel {
@@ -47,6 +58,7 @@ impl LoadedModel {
     pub fn open(name: &str, placement: Placement) -> Result<Self, LoadError> {
         let device = placement.device.open()?;
         let checkpoint = Checkpoint::open(name)?;
+        must_fit_into_memory(&checkpoint, placement)?;
         let tokenizer = Tokenizer::load(&checkpoint)?;
         let arch = &checkpoint.arch;
         let attention_width = arch.n_layers * arch.n_heads * arch.head_len;
@@ -58,12 +70,31 @@ impl LoadedModel {
         };
         Ok(Self {
             lm: BurnLm::load(&checkpoint, &options)?,
-            mask_id: tokenizer.mask_id(&checkpoint)?,
+            mask_id: tokenizer.mask_id(&checkpoint),
             attention_width,
-            eos_ids: checkpoint.eos_ids.clone(),
+            eos_ids: tokenizer.eos_ids(&checkpoint),
             weights_hash: checkpoint.weights_hash(),
             name: name.to_string(),
             tokenizer,
         })
+    }
+}
+
+/// On the CPU, where the system would end this program (or another one) instead of refusing.
+fn must_fit_into_memory(checkpoint: &Checkpoint, placement: Placement) -> Result<(), LoadError> {
+    let context_len = placement.context_len.min(checkpoint.arch.context_len);
+    let weights = memory::weight_bytes(checkpoint, placement.dtype);
+    let cache = memory::cache_bytes(&checkpoint.arch, context_len, placement.dtype);
+    match (placement.device, memory::available()) {
+        (DeviceSpec::Cpu, Some(available)) if weights.saturating_add(cache) > available => {
+            Err(LoadError::Memory {
+                model: checkpoint.name.clone(),
+                weights: readable(weights),
+                context_len,
+                cache: readable(cache),
+                available: readable(available),
+            })
+        }
+        (DeviceSpec::Cpu | DeviceSpec::Cuda(_) | DeviceSpec::Wgpu, _) => Ok(()),
     }
 }

@@ -1,5 +1,8 @@
 //! Text to token ids and back.
 
+use std::collections::HashMap;
+
+use crate::guard::guarded;
 use crate::model::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::lm::TokenId;
 
@@ -35,7 +38,7 @@ impl Tokenizer {
     /// # Errors
     /// When the bytes are not those of a `tokenizer.json`.
     pub fn from_json(bytes: &[u8]) -> Result<Self, String> {
-        tokenizers::Tokenizer::from_bytes(bytes)
+        guarded(|| tokenizers::Tokenizer::from_bytes(bytes))?
             .map(|inner| Self { inner })
             .map_err(|error| error.to_string())
     }
@@ -59,10 +62,22 @@ impl Tokenizer {
     /// # Errors
     /// When the tokenizer's own rules fail on the text.
     pub fn encode(&self, text: &str) -> Result<Vec<TokenId>, String> {
-        self.inner
-            .encode(text, false)
+        guarded(|| self.inner.encode(text, false))?
             .map(|encoding| encoding.get_ids().to_vec())
             .map_err(|error| format!("the tokenizer refuses the text: {error}"))
+    }
+
+    /// Ids of a text that stands at the beginning: with the tokens that the tokenizer puts in front of
+    /// one, such as Llama's begin-of-text, and without those that it would put behind it.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_first(&self, text: &str) -> Result<Vec<TokenId>, String> {
+        let encoding = guarded(|| self.inner.encode(text, true))?
+            .map_err(|error| format!("the tokenizer refuses the text: {error}"))?;
+        let is_added = encoding.get_special_tokens_mask();
+        let end = is_added.iter().rposition(|&flag| flag == 0);
+        Ok(encoding.get_ids()[..end.map_or(0, |last| last + 1)].to_vec())
     }
 
     /// Text of ids, special tokens left out.
@@ -80,16 +95,23 @@ impl Tokenizer {
     }
 
     /// The mask token's id: the config's, else that of the tokenizer's mask token.
-    ///
-    /// # Errors
-    /// When `tokenizer_config.json` is not JSON.
-    pub fn mask_id(&self, checkpoint: &Checkpoint) -> Result<Option<TokenId>, CheckpointError> {
-        if checkpoint.arch.mask_id.is_some() {
-            return Ok(checkpoint.arch.mask_id);
-        }
-        Ok(checkpoint
-            .mask_token()?
-            .and_then(|token| self.inner.token_to_id(&token)))
+    pub fn mask_id(&self, checkpoint: &Checkpoint) -> Option<TokenId> {
+        let named = || {
+            self.inner
+                .token_to_id(checkpoint.special_token("mask_token")?)
+        };
+        checkpoint.arch.mask_id.or_else(named)
+    }
+
+    /// End-of-text ids of the checkpoint, and that of the tokenizer's own end-of-text token: an instruction
+    /// model may end what it says with another one than its configuration names.
+    pub fn eos_ids(&self, checkpoint: &Checkpoint) -> Vec<TokenId> {
+        let named = checkpoint.special_token("eos_token");
+        let own = named.and_then(|token| self.inner.token_to_id(token));
+        let mut ids: Vec<TokenId> = checkpoint.eos_ids.iter().copied().chain(own).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
     }
 
     /// Compares every entry.
@@ -102,20 +124,25 @@ impl Tokenizer {
         left: &str,
         right: &str,
     ) -> Result<(), TokenizerMismatch> {
-        let n = self.len().max(other.len()) as TokenId;
-        for id in 0..n {
-            let (left_entry, right_entry) =
-                (self.inner.id_to_token(id), other.inner.id_to_token(id));
-            if left_entry != right_entry {
-                return Err(TokenizerMismatch {
-                    left: left.to_string(),
-                    right: right.to_string(),
-                    id,
-                    left_entry,
-                    right_entry,
-                });
-            }
+        let (own, others) = (self.entries(), other.entries());
+        // Ids may be far apart, so only those that one of the two has are looked at.
+        let ids = own.keys().chain(others.keys());
+        let differs = |id: &&TokenId| own.get(*id) != others.get(*id);
+        match ids.filter(differs).min() {
+            None => Ok(()),
+            Some(id) => Err(TokenizerMismatch {
+                left: left.to_string(),
+                right: right.to_string(),
+                id: *id,
+                left_entry: own.get(id).cloned(),
+                right_entry: others.get(id).cloned(),
+            }),
         }
-        Ok(())
+    }
+
+    /// Text of each id that has one.
+    fn entries(&self) -> HashMap<TokenId, String> {
+        let entries = self.inner.get_vocab(true).into_iter();
+        entries.map(|(text, id)| (id, text)).collect()
     }
 }

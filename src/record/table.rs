@@ -7,6 +7,8 @@ use polars::prelude::{AnyValue, DataFrame};
 use polars_io::SerReader;
 use polars_io::parquet::read::ParquetReader;
 
+use crate::guard::guarded;
+
 pub(super) struct Table(DataFrame);
 
 macro_rules! column {
@@ -43,7 +45,8 @@ impl Table {
     pub fn read(path: &Path, columns: Option<&[&str]>) -> Result<Self, String> {
         let file = File::open(path).map_err(|error| error.to_string())?;
         let columns = columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        let frame = ParquetReader::new(file).with_columns(columns).finish();
+        let reader = ParquetReader::new(file).with_columns(columns);
+        let frame = guarded(|| reader.finish())?;
         frame.map(Self).map_err(|error| error.to_string())
     }
 

@@ -82,6 +82,23 @@ pub enum WorkloadError {
     #[error("{}: the file holds no problems; put one JSON object on each line", path.display())]
     Empty { path: PathBuf },
 
+    #[error(
+        "few_shot.source is '{given}', which has no training split; expected 'gsm8k:PATH' or 'synthetic:FAMILY'"
+    )]
+    NoExamples { given: String },
+
+    #[error("few_shot.source {given} holds {found} examples, few_shot.n is {n}; lower it")]
+    TooFewExamples {
+        given: String,
+        n: usize,
+        found: usize,
+    },
+
+    #[error(
+        "the prompt '{id}' is among its own examples of few_shot.source {examples}; take them from another split"
+    )]
+    PromptIsExample { id: String, examples: String },
+
     #[error("unknown workload source '{given}', expected {}", expected_sources())]
     UnknownSource { given: String },
 

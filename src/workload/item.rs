@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::extract::{Extraction, harness_match};
 use super::metric::{ChrfKind, RougeKind, answer_f1, is_answer_exact, rouge, sentence_chrf};
 use super::public::UnitTests;
 use super::scoring::{exact_match, same_text};
@@ -31,6 +32,8 @@ pub struct Item {
 pub enum ScoreRule {
     /// What follows the first `####` is the item's answer.
     FinalAnswer {},
+    /// The answer that lm-evaluation-harness finds in the text is the reference's.
+    Harness { rule: Extraction },
     /// The whole text is the reference, but for white space around it and at the ends of lines.
     WholeText {},
     /// The first line that is not blank, against short answers of which the best counts: F1 of
@@ -51,7 +54,7 @@ impl Item {
     /// How good a text is, 0 to 1; `None` where nothing says so, or only a run of the text does.
     pub fn score(&self, generated: &str) -> Option<f64> {
         match &self.score {
-            ScoreRule::FinalAnswer {} | ScoreRule::WholeText {} => {
+            ScoreRule::FinalAnswer {} | ScoreRule::Harness { .. } | ScoreRule::WholeText {} => {
                 let is_right = self.is_correct(generated)?;
                 Some(if is_right { 1.0 } else { 0.0 })
             }
@@ -73,6 +76,7 @@ impl Item {
     pub fn is_correct(&self, generated: &str) -> Option<bool> {
         match &self.score {
             ScoreRule::FinalAnswer {} => Some(exact_match(generated, self.answer.as_deref()?)),
+            ScoreRule::Harness { rule } => Some(harness_match(*rule, generated, &self.reference)),
             ScoreRule::WholeText {} => Some(same_text(generated, &self.reference)),
             ScoreRule::ShortAnswer { references } => {
                 Some(is_answer_exact(first_line(generated), references))

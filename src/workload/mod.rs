@@ -7,6 +7,8 @@
 mod error;
 #[cfg(unix)]
 pub mod execute;
+mod extract;
+mod few_shot;
 mod item;
 mod jsonl;
 mod lines;
@@ -17,6 +19,8 @@ mod source;
 pub mod synthetic;
 
 pub use error::WorkloadError;
+pub use extract::{Extraction, extracted, harness_match};
+pub use few_shot::FewShot;
 pub use item::{Item, ScoreRule, prompt_of, training_document};
 pub use jsonl::load_gsm8k;
 pub use public::PublicSource;

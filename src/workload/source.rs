@@ -230,7 +230,8 @@ mod tests {
                     assert_eq!(item.score(&item.reference), None);
                     assert_eq!(item.answer, None);
                 }
-                ScoreRule::ShortAnswer { .. }
+                ScoreRule::Harness { .. }
+                | ScoreRule::ShortAnswer { .. }
                 | ScoreRule::Summary { .. }
                 | ScoreRule::Translation { .. }
                 | ScoreRule::UnitTests { .. } => panic!("{} is of no family", item.id),

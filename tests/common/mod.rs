@@ -39,7 +39,6 @@ pub fn mask_id(name: &str) -> TokenId {
         .unwrap()
         .mask_id(&checkpoint)
         .unwrap()
-        .unwrap()
 }
 
 /// A decision this close may fall either way in floating point.
