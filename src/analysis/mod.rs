@@ -5,6 +5,7 @@ pub mod details;
 mod fills;
 pub mod flops;
 pub mod generations;
+pub mod hypotheses;
 pub mod measured;
 pub mod metrics;
 pub mod read_back;
