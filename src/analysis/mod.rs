@@ -1,5 +1,6 @@
 //! From the rows of a run to the figures of each trial.
 
+pub mod change;
 pub mod cost;
 pub mod details;
 mod fills;

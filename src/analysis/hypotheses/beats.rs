@@ -84,12 +84,8 @@ fn finding(contest: &Contest, rule: &Beats, threshold: f64) -> Finding {
     let effect = paired.ratio(rule.alpha);
     let logs = paired.log_ratios();
     let decision = match effect {
-        Some(effect) if paired.n() >= rule.min_prompts && effect.low > threshold => {
-            Decision::Pass
-        }
-        Some(effect) if paired.n() >= rule.min_prompts && effect.high < threshold => {
-            Decision::Fail
-        }
+        Some(effect) if paired.n() >= rule.min_prompts && effect.low > threshold => Decision::Pass,
+        Some(effect) if paired.n() >= rule.min_prompts && effect.high < threshold => Decision::Fail,
         Some(_) | None => Decision::Inconclusive,
     };
     let null = threshold.ln();

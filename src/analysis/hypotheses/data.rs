@@ -40,6 +40,10 @@ pub struct Prompt {
 /// A trial that ran on all prompts.
 #[derive(Debug, Clone, Default)]
 pub struct Arm {
+    /// See [`Trial::id`].
+    pub id: String,
+    /// The resolved decoder as JSON.
+    pub config: String,
     pub label: String,
     /// The label, then those of the equal points that were merged into this one.
     pub names: Vec<String>,
@@ -200,6 +204,8 @@ impl RunData {
             };
             let trial = planned.get(row.trial_id.as_str());
             arms.push(Arm {
+                id: row.trial_id.clone(),
+                config: row.config.clone(),
                 label: row.label.clone(),
                 names: row.names.split(" | ").map(str::to_owned).collect(),
                 axes: match trial {

@@ -37,6 +37,8 @@ pub fn arm(label: &str, ns: Vec<f64>) -> Arm {
         nats: Some(1.0),
     };
     Arm {
+        id: label.to_owned(),
+        config: label.to_owned(),
         label: label.to_owned(),
         names: vec![label.to_owned()],
         axes: Vec::new(),

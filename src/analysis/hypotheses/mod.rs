@@ -11,8 +11,8 @@ mod equivalent;
 mod field;
 pub mod judge;
 #[cfg(test)]
-mod made_up;
+pub(super) mod made_up;
 mod more_robust;
-mod paired;
+pub mod paired;
 pub mod verdict;
 mod words;

@@ -125,6 +125,8 @@ pub enum Registration {
     BeforeTheRun,
     /// Another rule was registered: this one was changed after the run.
     ChangedAfterTheRun,
+    /// The same rule, but on other sweeps or other settings of them.
+    OtherSweeps,
     /// The run names no rule: it was not made for this experiment.
     NotRegistered,
 }
@@ -134,6 +136,7 @@ impl Registration {
         match self {
             Self::BeforeTheRun => "the rule is the one registered before the run",
             Self::ChangedAfterTheRun => "rule changed after the run",
+            Self::OtherSweeps => "the rule was registered before the run, with other sweeps",
             Self::NotRegistered => "the rule was not registered before the run",
         }
     }
