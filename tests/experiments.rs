@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
-use wedlm_bench::analysis::hypotheses::data::is_planned_in;
+use wedlm_bench::analysis::hypotheses::select::is_planned_in;
 use wedlm_bench::config::experiment::{DecisionRule, Experiment, ExperimentSpec};
 use wedlm_bench::config::load::parse;
 use wedlm_bench::plan::plan;

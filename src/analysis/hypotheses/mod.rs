@@ -14,5 +14,6 @@ pub mod judge;
 pub(super) mod made_up;
 mod more_robust;
 pub mod paired;
+pub mod select;
 pub mod verdict;
 mod words;

@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::analysis::hypotheses::data::{RunData, is_planned_in};
+use crate::analysis::hypotheses::data::RunData;
 use crate::analysis::hypotheses::judge::judged;
+use crate::analysis::hypotheses::select::is_planned_in;
 use crate::analysis::hypotheses::verdict::{Registration, RunFacts, Verdict};
 use crate::cli::ExperimentArgs;
 use crate::cmd::Failure;

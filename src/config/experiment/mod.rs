@@ -2,6 +2,7 @@
 //! anything runs. `docs/experiments.md` describes every key.
 
 mod rules;
+mod terms;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,9 +13,9 @@ use super::error::{ConfigError, Fault};
 use super::load::{load, load_sweep};
 use super::sweep::SweepSpec;
 pub use rules::{
-    Beats, Complexity, Correlates, DecisionRule, Differs, DiffersByTask, Direction, Equivalent,
-    Group, Level, Margin, Metric, MoreRobust, Side, Tasks, Tuning,
+    Beats, Correlates, DecisionRule, Differs, DiffersByTask, Equivalent, Level, MoreRobust,
 };
+pub use terms::{Complexity, Direction, Group, Margin, Metric, Side, Tasks, Tuning};
 
 /// Name of the file in the folder of an experiment.
 pub const FILE_NAME: &str = "experiment.yaml";
