@@ -44,7 +44,7 @@ fn json(path: &Path) -> Value {
 
 const SWEEP: &str = "name: tiny
 models: {verifier: \"embedded:verifier\", drafter: \"embedded:drafter-10\"}
-workload: {source: \"synthetic:gsm8k\", limit: 4, max_new_tokens: 12}
+workload: {source: \"synthetic:gsm8k\", limit: 2, max_new_tokens: 12}
 decoders:
   - {name: fixed-k, kind: speculative, stop: {kind: fixed}, max_draft_len: 4}
   - {name: absolute, kind: speculative, stop: {kind: absolute}, grid: {stop.theta_abs: [0.5, 1.0]}}
@@ -193,6 +193,19 @@ fn an_experiment_runs_its_sweep_once_judges_splices_and_notices_a_rule_that_chan
         complaint.contains("h1: the block of its README"),
         "{complaint}"
     );
+
+    // So is a sweep that would have more prompts.
+    fs::write(
+        project.at("experiments/tiny.yaml"),
+        SWEEP.replace("limit: 2", "limit: 9"),
+    )
+    .unwrap();
+    let complaint = stderr(&project.experiment(&["--check"]), 1);
+    assert!(
+        complaint.contains("its verdict is of 2 prompts of the sweep 'tiny'"),
+        "{complaint}"
+    );
+    fs::write(project.at("experiments/tiny.yaml"), SWEEP).unwrap();
 
     // So is a rule that was made easier after the run; spelling is not.
     fs::write(project.claim("h2"), format!("# the same\n{CLAIM}")).unwrap();

@@ -152,8 +152,15 @@ fn made_by(verdict: &Verdict) -> String {
         format!("- rule and sweeps: SHA-256 {}", digits(&verdict.hash)),
     ];
     for run in &verdict.runs {
+        let error = run.prediction_error.map_or(String::new(), |error| {
+            let percent = number(error * 100.0, 1);
+            format!(
+                "; predicted speedups off by {percent} % in the median of {} trials that also ran live",
+                run.n_checked
+            )
+        });
         lines.push(format!(
-            "- run: {}, {} prompts, started {}, on {}, version {} (git {}), sweep SHA-256 {}",
+            "- run: {}, {} prompts, started {}, on {}, version {} (git {}), sweep SHA-256 {}{error}",
             code(&run.run),
             run.n_prompts,
             escaped(&run.started),

@@ -184,6 +184,28 @@ impl RunData {
         })
     }
 
+    /// Median over trials that were replayed and ran live of |predicted / measured speedup − 1|, and how
+    /// many these are.
+    pub fn prediction_error(&self) -> Option<(f64, usize)> {
+        let speedup = |figures: &[Figures]| {
+            let own: f64 = figures.iter().map(|one| one.ns).sum();
+            let theirs: Option<f64> = figures.iter().map(|one| one.baseline_ns).sum();
+            theirs.filter(|_| own > 0.0).map(|theirs| theirs / own)
+        };
+        let is_checked = |arm: &&Arm| arm.config != self.baseline_config();
+        let errors = self.arms.iter().filter(is_checked).filter_map(|arm| {
+            let predicted = speedup(arm.replay.as_deref()?)?;
+            Some((predicted / speedup(arm.live.as_deref()?)? - 1.0).abs())
+        });
+        let errors = Sample::new(errors.collect()).ok()?;
+        Some((errors.median(), errors.len()))
+    }
+
+    /// The first trial is the baseline, whose speedup is 1 by definition.
+    fn baseline_config(&self) -> &str {
+        self.arms.first().map_or("", |arm| arm.config.as_str())
+    }
+
     /// The trials of a group that ran on every prompt in one mode or the other.
     pub fn select(&self, group: &Group) -> Vec<&Arm> {
         if !group.names_sweep(&self.sweep) {
@@ -292,4 +314,30 @@ fn drafter_entropies(
     }
     let mean = |(prompt, (sum, n)): (usize, (f64, usize))| (prompt, (sum / n as f64, n));
     Ok(sums.into_iter().map(mean).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analysis::hypotheses::data::RunData;
+    use crate::analysis::hypotheses::made_up::{arm, run};
+
+    #[test]
+    fn the_error_of_predictions_is_that_of_trials_that_have_both_times() {
+        // Measured twice as fast as the baseline of 100; predicted 2.5 and 1.8 times.
+        let both = |label: &str, predicted: f64| {
+            let mut one = arm(label, vec![50.0; 4]);
+            one.replay = arm(label, vec![100.0 / predicted; 4]).live;
+            one
+        };
+        let arms = vec![
+            arm("autoregressive", vec![100.0; 4]),
+            both("x", 2.5),
+            both("y", 1.8),
+            arm("z", vec![1.0; 4]),
+        ];
+        let (median, n) = run(&["a"], 4, arms).prediction_error().unwrap();
+        assert!((median - 0.175).abs() < 1e-12, "{median}");
+        assert_eq!(n, 2);
+        assert_eq!(RunData::default().prediction_error(), None);
+    }
 }

@@ -157,6 +157,12 @@ pub struct RunFacts {
     /// Wall time of the baseline in its last repeat over that in its first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline_drift: Option<f64>,
+    /// Of trials that were replayed and ran live: median of |predicted / measured speedup − 1|.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_error: Option<f64>,
+    /// How many trials that is of.
+    #[serde(default)]
+    pub n_checked: usize,
 }
 
 /// `verdict.json`.

@@ -42,6 +42,18 @@ fn complaint(folder: &Path) -> Result<Option<String>, Failure> {
     if verdict.rule_hash != rule_hash(&experiment) {
         return told(&format!("its verdict is of another {FILE_NAME}"));
     }
+    for (run, sweep) in verdict.runs.iter().zip(&experiment.sweeps) {
+        if sweep
+            .workload
+            .limit
+            .is_some_and(|limit| limit != run.n_prompts)
+        {
+            return told(&format!(
+                "its verdict is of {} prompts of the sweep '{}', whose file says otherwise",
+                run.n_prompts, sweep.name
+            ));
+        }
+    }
     let text = read(&readme(folder))?;
     match spliced(&text, BLOCK, &block(&verdict)) {
         Ok(expected) if expected == text => Ok(None),

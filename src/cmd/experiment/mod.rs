@@ -203,6 +203,7 @@ fn facts(run: &Run) -> RunFacts {
         baseline_drift,
         ..
     } = &run.manifest;
+    let error = run.data.prediction_error();
     let cpu = machine.cpu.as_deref().unwrap_or(&machine.architecture);
     RunFacts {
         sweep: run.sweep.name.clone(),
@@ -214,6 +215,8 @@ fn facts(run: &Run) -> RunFacts {
         git_revision: git_revision.clone(),
         n_prompts: *n_prompts,
         baseline_drift: *baseline_drift,
+        prediction_error: error.map(|(median, _)| median),
+        n_checked: error.map_or(0, |(_, n)| n),
     }
 }
 
