@@ -48,7 +48,7 @@ workload: {source: \"synthetic:gsm8k\", limit: 2, max_new_tokens: 12}
 decoders:
   - {name: fixed-k, kind: speculative, stop: {kind: fixed}, max_draft_len: 4}
   - {name: absolute, kind: speculative, stop: {kind: absolute}, grid: {stop.theta_abs: [0.5, 1.0]}}
-timing: {repeats: 1, warmup: 0, duplicate_baseline: false, look_back: false}
+timing: {repeats: 1, warmup: 0, duplicate_baseline: false, look_back: true}
 ";
 
 const CLAIM: &str = "claim: It is faster.
@@ -66,6 +66,17 @@ questions:
       min_prompts: 2
       candidates: {entries: [absolute]}
       baselines: {entries: [autoregressive]}
+  - name: levels
+    asks: Does the other entry differ on the same prompts?
+    rule:
+      kind: differs
+      metric: nats_per_token
+      margin: 0.5
+      reference: fixed
+      min_prompts: 2
+      levels:
+        - {name: fixed, select: {entries: [fixed-k]}}
+        - {name: absolute, select: {entries: [absolute]}}
 ";
 
 /// A project of two experiments that share a sweep.
@@ -145,7 +156,7 @@ fn an_experiment_runs_its_sweep_once_judges_splices_and_notices_a_rule_that_chan
     assert_eq!(manifest["experiments"]["h1"]["hash"], verdict["hash"]);
     assert_eq!(verdict["registration"], "before_the_run");
     assert_eq!(verdict["decision"], "inconclusive");
-    let [speed, quality] = verdict["answers"].as_array().unwrap().as_slice() else {
+    let [speed, quality, levels] = verdict["answers"].as_array().unwrap().as_slice() else {
         panic!("{verdict}")
     };
     assert_eq!(
@@ -156,6 +167,9 @@ fn an_experiment_runs_its_sweep_once_judges_splices_and_notices_a_rule_that_chan
     // Lossless: the same text on both prompts.
     assert_eq!(quality["findings"][0]["note"], "equal on 2 of 2 prompts");
     assert_eq!(verdict["runs"][0]["n_prompts"], 2);
+    // Paired by prompt across trials, with what looking back told of the texts.
+    assert_eq!(levels["findings"][0]["n"], 2);
+    assert_eq!(levels["findings"][0]["effect"]["estimate"], 1.0);
 
     let readme = text(&project.at("experiments/h1/README.md"));
     assert!(readme.starts_with("# One\n\nby hand\n"), "{readme}");

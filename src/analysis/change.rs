@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use crate::analysis::hypotheses::data::{Arm, Figures, RunData};
+use crate::analysis::hypotheses::data::{Arm, Figures, Prompt, RunData};
 use crate::analysis::hypotheses::paired::{Paired, Part, bootstrap, part, value};
 use crate::config::experiment::Metric;
 use crate::plan::is_duplicate;
@@ -88,11 +88,8 @@ pub fn changes(before: &RunData, after: &RunData) -> Changes {
     all
 }
 
-fn items(run: &RunData) -> BTreeSet<&str> {
-    run.prompts
-        .iter()
-        .map(|prompt| prompt.item_id.as_str())
-        .collect()
+fn items(run: &RunData) -> BTreeSet<(&str, &str)> {
+    run.prompts.iter().map(Prompt::key).collect()
 }
 
 /// The same decoder; the baseline timed again is another trial than the baseline.
@@ -134,18 +131,12 @@ fn changed(
     is_share: bool,
     part: impl Fn(&Figures) -> Option<Part>,
 ) -> Option<Changed> {
-    let parts = |(run, figures): Side<'_>| -> HashMap<String, Part> {
-        let prompts = run.prompts.iter().zip(figures);
-        prompts
-            .filter_map(|(prompt, figures)| Some((prompt.item_id.clone(), part(figures)?)))
-            .collect()
-    };
-    let (theirs, own) = (parts(before), parts(after));
+    let (theirs, own) = (parts(before, &part), parts(after, &part));
     // In the order of the prompts, so that the same runs meet the same resamples.
-    let listed = |(run, _): Side<'_>, parts: &HashMap<String, Part>| -> Vec<Part> {
+    let listed = |(run, _): Side<'_>, parts: &HashMap<(&str, &str), Part>| -> Vec<Part> {
         let prompts = run.prompts.iter();
         prompts
-            .filter_map(|prompt| parts.get(&prompt.item_id).copied())
+            .filter_map(|prompt| parts.get(&prompt.key()).copied())
             .collect()
     };
     let (one, other) = (listed(after, &own), listed(before, &theirs));
@@ -153,9 +144,7 @@ fn changed(
     let (change, p) = if is_paired {
         let mut paired = Paired::default();
         for prompt in &after.0.prompts {
-            if let (Some(one), Some(other)) =
-                (own.get(&prompt.item_id), theirs.get(&prompt.item_id))
-            {
+            if let (Some(one), Some(other)) = (own.get(&prompt.key()), theirs.get(&prompt.key())) {
                 paired.push(*one, *other);
             }
         }
@@ -170,6 +159,16 @@ fn changed(
         p,
         p_adjusted: p,
     })
+}
+
+fn parts<'d>(
+    (run, figures): Side<'d>,
+    part: impl Fn(&Figures) -> Option<Part>,
+) -> HashMap<(&'d str, &'d str), Part> {
+    let prompts = run.prompts.iter().zip(figures);
+    prompts
+        .filter_map(|(prompt, figures)| Some((prompt.key(), part(figures)?)))
+        .collect()
 }
 
 fn of_pairs(paired: &Paired, is_share: bool) -> Option<(Interval, f64)> {

@@ -145,7 +145,7 @@ fn section(answer: &Answer, level: &str) -> String {
 fn made_by(verdict: &Verdict) -> String {
     let mut lines = vec![
         format!(
-            "- rule: {} (SHA-256 {})",
+            "- {} (SHA-256 of the rule: {})",
             verdict.registration.words(),
             digits(&verdict.rule_hash)
         ),

@@ -83,12 +83,15 @@ fn finding(contest: &Contest, rule: &Beats, threshold: f64) -> Finding {
     let paired = &contest.paired;
     let effect = paired.ratio(rule.alpha);
     let logs = paired.log_ratios();
+    // The interval and the test come from different resamplings; few prompts need both.
+    let null = threshold.ln();
+    let p = logs.as_ref().map(|logs| p_against(logs, null));
+    let is_shown = paired.n() >= rule.min_prompts && p.is_some_and(|p| p <= rule.alpha.level());
     let decision = match effect {
-        Some(effect) if paired.n() >= rule.min_prompts && effect.low > threshold => Decision::Pass,
-        Some(effect) if paired.n() >= rule.min_prompts && effect.high < threshold => Decision::Fail,
+        Some(effect) if is_shown && effect.low > threshold => Decision::Pass,
+        Some(effect) if is_shown && effect.high < threshold => Decision::Fail,
         Some(_) | None => Decision::Inconclusive,
     };
-    let null = threshold.ln();
     Finding {
         name: contest.name.clone(),
         candidates: contest.candidates.clone(),
@@ -96,7 +99,7 @@ fn finding(contest: &Contest, rule: &Beats, threshold: f64) -> Finding {
         scale: Scale::Ratio,
         effect,
         n: paired.n(),
-        p: logs.as_ref().map(|logs| p_against(logs, null)),
+        p,
         p_adjusted: None,
         effect_size: logs.as_ref().and_then(|logs| effect_size(logs, null)),
         detectable: logs
@@ -135,11 +138,15 @@ fn reason(whole: &Finding, rule: &Beats) -> String {
                 whole.n, rule.min_prompts
             )
         }
-        (Decision::Inconclusive, Some(_)) => {
+        (Decision::Inconclusive, Some(effect)) => {
             let found = whole.detectable.map_or(String::new(), |ratio| {
                 format!("; so many prompts find a ratio of {ratio:.3} with a probability of 0.8")
             });
-            format!("the interval holds {asked}{found}")
+            let what = match effect.contains(1.0 + rule.margin) {
+                true => "the interval holds",
+                false => "the test does not exclude",
+            };
+            format!("{what} {asked}{found}")
         }
         (Decision::Pass | Decision::Fail | Decision::Inconclusive, None) => {
             "there is nothing to divide: no prompt has the metric in both groups".to_owned()

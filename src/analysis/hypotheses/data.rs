@@ -28,6 +28,7 @@ pub struct RunData {
 /// What is the same of a prompt for all trials.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Prompt {
+    /// Unique within its category.
     pub item_id: String,
     pub category: String,
     /// Tokens of the autoregressive answer.
@@ -85,6 +86,13 @@ impl Arm {
     /// Whether the group selects it, the sweep aside.
     pub(super) fn is_in(&self, group: &Group) -> bool {
         selects(group, &self.names, &self.axes)
+    }
+}
+
+impl Prompt {
+    /// What makes it the same prompt in another run of the same workload.
+    pub fn key(&self) -> (&str, &str) {
+        (&self.category, &self.item_id)
     }
 }
 

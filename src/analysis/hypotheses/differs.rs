@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::hypotheses::beats::{Contest, contests, p_against, ratio_detectable};
-use crate::analysis::hypotheses::field::{Field, Task};
+use crate::analysis::hypotheses::field::Field;
 use crate::analysis::hypotheses::paired::{Paired, Part, effect_size, part};
 use crate::analysis::hypotheses::verdict::{Answer, Decision, Finding, Scale};
 use crate::analysis::hypotheses::words::{joined, percent};
@@ -23,8 +23,8 @@ struct Terms {
     min_units: usize,
 }
 
-/// A level on every prompt: by the place of the run among the level's runs, and the item.
-type Values = BTreeMap<(usize, String), Part>;
+/// A level on every prompt: by the place of the run among the level's runs, and the prompt.
+type Values<'d> = BTreeMap<(usize, (&'d str, &'d str)), Part>;
 
 /// Fills the answer in: each level against the reference, on the prompts that both have.
 pub fn judge(rule: &Differs, field: &Field<'_>, mut answer: Answer) -> Answer {
@@ -34,7 +34,7 @@ pub fn judge(rule: &Differs, field: &Field<'_>, mut answer: Answer) -> Answer {
         correction: rule.correction,
         min_units: rule.min_prompts,
     };
-    let levels: Vec<(&Level, Values, Vec<String>)> = rule
+    let levels: Vec<(&Level, Values<'_>, Vec<String>)> = rule
         .levels
         .iter()
         .map(|level| {
@@ -74,7 +74,7 @@ pub fn judge(rule: &Differs, field: &Field<'_>, mut answer: Answer) -> Answer {
     answer
 }
 
-fn values(rule: &Differs, level: &Level, field: &Field<'_>) -> (Values, Vec<String>) {
+fn values<'d>(rule: &Differs, level: &Level, field: &Field<'d>) -> (Values<'d>, Vec<String>) {
     let own: Vec<usize> = (0..field.runs.len())
         .filter(|&run| !field.arms(run, &level.select).is_empty())
         .collect();
@@ -89,15 +89,11 @@ fn values(rule: &Differs, level: &Level, field: &Field<'_>) -> (Values, Vec<Stri
         joined(&mut labels, choice.labels());
         for (prompt, figures) in task.prompts().zip(&choice.figures) {
             if let Some(part) = part(rule.metric, figures) {
-                values.insert((place, item(field, task, prompt)), part);
+                values.insert((place, field.prompt(task, prompt).key()), part);
             }
         }
     }
     (values, labels)
-}
-
-fn item(field: &Field<'_>, task: &Task, prompt: usize) -> String {
-    field.prompt(task, prompt).item_id.clone()
 }
 
 fn against_reference(contest: Contest, terms: Terms) -> Finding {

@@ -9,7 +9,7 @@ pub const BASELINE_NS: f64 = 100.0;
 /// `n_each` prompts of each category, in turn: prompt i is of category i mod the number of them.
 pub fn run(categories: &[&str], n_each: usize, arms: Vec<Arm>) -> RunData {
     let prompts = (0..categories.len() * n_each).map(|index| Prompt {
-        item_id: format!("item-{index}"),
+        item_id: format!("item-{}", index / categories.len()),
         category: categories[index % categories.len()].to_owned(),
         answer_len: 10.0 + index as f64,
         ..Prompt::default()
