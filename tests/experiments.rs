@@ -73,7 +73,6 @@ questions:
       metric: nats_per_token
       margin: 0.5
       reference: fixed
-      min_prompts: 2
       levels:
         - {name: fixed, select: {entries: [fixed-k]}}
         - {name: absolute, select: {entries: [absolute]}}
