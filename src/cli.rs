@@ -19,6 +19,10 @@ pub struct Cli {
 pub enum Verb {
     /// Run every point of a sweep file and write tables, figures and a report
     Sweep(SweepArgs),
+    /// Run the sweeps of experiments and judge their claims by the rules written down before
+    Experiment(ExperimentArgs),
+    /// Compare the trials that two runs have in common
+    Compare(CompareArgs),
     /// Join the runs of a sweep's shards into one run, with its tables, figures and report
     Merge(MergeArgs),
     /// Write the report of finished runs again: Markdown, HTML, LaTeX tables, figures
@@ -72,6 +76,62 @@ pub struct SweepArgs {
         requires = "allow_code_execution"
     )]
     pub python: String,
+}
+
+#[derive(Debug, Args)]
+pub struct ExperimentArgs {
+    /// Folders with an experiment.yaml; files and other folders beside them are passed over
+    #[arg(required = true, value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    /// Override a key of every sweep: --set workload.max_new_tokens=64
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// At most this many prompts of each sweep
+    #[arg(long)]
+    pub limit: Option<usize>,
+    /// cpu, cuda, cuda:N or wgpu
+    #[arg(long)]
+    pub device: Option<String>,
+    /// Folder for run folders
+    #[arg(long, default_value = "results")]
+    pub out: PathBuf,
+    /// Print the plans of the sweeps, run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Judge these finished runs, run nothing
+    #[arg(long, value_name = "RUN", num_args = 1.., conflicts_with_all = ["overrides", "limit", "device", "dry_run"])]
+    pub judge_only: Vec<PathBuf>,
+    /// Write nothing; exit with 1 when a README says other than its verdict or experiment
+    #[arg(long, conflicts_with_all = ["overrides", "limit", "device", "dry_run", "judge_only"])]
+    pub check: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// Folder of the run that is compared with
+    pub before: PathBuf,
+    /// Folder of the other run
+    pub after: PathBuf,
+    /// Exit with 1 when a trial's tokens per second change by less than this beyond doubt: -5%
+    #[arg(long, value_name = "PERCENT", allow_hyphen_values = true, value_parser = percent)]
+    pub fail_on: Option<f64>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `-5%` or `-5` as −0.05.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.trim().trim_end_matches('%').trim();
+    let share: f64 = number
+        .parse()
+        .map_err(|_| format!("'{text}' is no percentage, expected one such as -5%"))?;
+    if share > -100.0 && share <= 0.0 {
+        Ok(share / 100.0)
+    } else {
+        Err(format!(
+            "{text} is out of range, expected a loss such as -5%"
+        ))
+    }
 }
 
 #[derive(Debug, Args)]

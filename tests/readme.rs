@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use clap::Parser;
-use wedlm_bench::cli::{Cli, ReplayArgs, SweepArgs, TraceArgs, Verb};
+use wedlm_bench::cli::{Cli, ExperimentArgs, ReplayArgs, SweepArgs, TraceArgs, Verb};
+use wedlm_bench::config::experiment::Experiment;
 use wedlm_bench::config::load_sweep;
 use wedlm_bench::config::train::TrainSpec;
 use wedlm_bench::plan::plan;
@@ -14,9 +15,13 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Text of the fenced blocks of one language.
+/// Text of the fenced blocks of one language in the README.
 fn blocks(language: &str) -> Vec<String> {
-    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    blocks_of("README.md", language)
+}
+
+fn blocks_of(file: &str, language: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(file)).unwrap();
     text.split(&format!("```{language}\n"))
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap().to_string())
@@ -47,11 +52,12 @@ fn words(text: &str) -> Vec<Vec<String>> {
     commands
 }
 
-/// Arguments of every command of this program in the README.
+/// Arguments of every command of this program in the README and in documents that show some.
 fn commands() -> Vec<Vec<String>> {
-    blocks("sh")
+    ["README.md", "docs/experiments.md", "experiments/README.md"]
         .iter()
-        .flat_map(|block| words(block))
+        .flat_map(|file| blocks_of(file, "sh"))
+        .flat_map(|block| words(&block))
         .filter_map(|command| {
             let start = match command[0].as_str() {
                 "wedlm-bench" => 1,
@@ -88,8 +94,14 @@ fn every_command_parses_and_its_files_are_valid() {
                 plan(&sweep).unwrap();
             }
             Verb::Train(args) => drop(TrainSpec::load(&root().join(&args.config)).unwrap()),
+            // The shell makes the folders of `experiments/*`; `tests/experiments.rs` loads each.
+            Verb::Experiment(ExperimentArgs { folders, .. }) => {
+                for folder in folders.iter().filter(|folder| !folder.ends_with("*")) {
+                    Experiment::load(&root().join(folder), &[]).unwrap();
+                }
+            }
             // Their runs are not there.
-            Verb::Merge(_) | Verb::Report(_) => {}
+            Verb::Merge(_) | Verb::Report(_) | Verb::Compare(_) => {}
             Verb::Generate(_)
             | Verb::Score(_)
             | Verb::Inspect(_)

@@ -1,10 +1,12 @@
 //! From the rows of a run to the figures of each trial.
 
+pub mod change;
 pub mod cost;
 pub mod details;
 mod fills;
 pub mod flops;
 pub mod generations;
+pub mod hypotheses;
 pub mod measured;
 pub mod metrics;
 pub mod read_back;

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::analysis::details::Details;
+use crate::analysis::hypotheses::verdict::Verdict;
 use crate::analysis::metrics::RunMetrics;
 use crate::record::schema::Mode;
 use crate::stats::interval::Interval;
@@ -37,6 +38,10 @@ pub struct SweepView {
     pub hardware_profile: Option<String>,
     /// What the tables of generations, rounds and positions say of the trials in [`SweepView::chosen`].
     pub details: Details,
+    /// What experiments that it was run for make of it.
+    pub verdicts: Vec<Verdict>,
+    /// Experiments that it was run for and that were not judged yet.
+    pub unjudged: Vec<String>,
 }
 
 /// One point of the grid.

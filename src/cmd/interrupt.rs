@@ -1,7 +1,7 @@
 //! Ctrl-C ends long work between two steps, never within one.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crate::cmd::Failure;
 
@@ -10,9 +10,14 @@ use crate::cmd::Failure;
 /// # Errors
 /// When the signal cannot be caught.
 pub fn on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    /// A handler is set once for a process, which may run several sweeps.
+    static FLAG: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(flag) = FLAG.get() {
+        return Ok(Arc::clone(flag));
+    }
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);
     ctrlc::set_handler(move || set.store(true, Ordering::Relaxed))
         .map_err(|error| Failure::Other(format!("Ctrl-C cannot be caught: {error}")))?;
-    Ok(flag)
+    Ok(Arc::clone(FLAG.get_or_init(|| flag)))
 }

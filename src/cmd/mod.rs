@@ -2,9 +2,11 @@
 
 pub mod agreement;
 pub mod calibrate;
+pub mod compare;
 pub mod data;
 pub mod devices;
 pub mod download;
+pub mod experiment;
 pub mod failure;
 pub mod generate;
 pub mod inspect;
@@ -43,6 +45,8 @@ pub use failure::Failure;
 pub fn run(verb: Verb) -> Result<(), Failure> {
     match verb {
         Verb::Sweep(args) => sweep::run(&args),
+        Verb::Experiment(args) => experiment::run(&args),
+        Verb::Compare(args) => compare::run(&args),
         Verb::Merge(args) => merge::run(&args),
         Verb::Report(args) => report::run(&args),
         Verb::Trace(args) => trace::run(&args),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::json;
@@ -34,7 +36,7 @@ use crate::plan::shard::Shard;
 use crate::plan::{Plan, Trial, plan};
 use crate::record::folder::now;
 use crate::record::journal::{Journal, tallies};
-use crate::record::manifest::{GIT_REVISION, Machine, Manifest, Status, VERSION};
+use crate::record::manifest::{GIT_REVISION, Machine, Manifest, Registered, Status, VERSION};
 use crate::report::table;
 use crate::stats::bootstrap::Bootstrap;
 
@@ -42,6 +44,18 @@ use crate::stats::bootstrap::Bootstrap;
 const CALIBRATION_CONTEXT: usize = 96;
 
 pub fn run(args: &SweepArgs) -> Result<(), Failure> {
+    measured(args, &BTreeMap::new()).map(drop)
+}
+
+/// Runs a sweep for `experiments`, which the manifest names before anything is measured. The run folder;
+/// none for a dry run.
+///
+/// # Errors
+/// As the verb.
+pub(super) fn measured(
+    args: &SweepArgs,
+    experiments: &BTreeMap<String, Registered>,
+) -> Result<Option<PathBuf>, Failure> {
     let sweep = load_sweep(&args.sweep.config, &overrides(&args.sweep))?;
     let whole = plan(&sweep)?;
     let plan = match args.shard {
@@ -59,7 +73,7 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
             Ok(estimate) => println!("{estimate}"),
             Err(reason) => println!("no estimate of the time: {reason}"),
         }
-        return Ok(());
+        return Ok(None);
     }
     let threads = set_threads(sweep.threads)?;
     // A shard opens what the whole sweep does: the end-of-text tokens of all models end an answer.
@@ -78,9 +92,12 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
         config_hash(&yaml),
     );
     manifest.shard = args.shard;
+    manifest.experiments = experiments.clone();
     let folder = open_folder(args, &manifest, &sweep.name, &yaml)?;
     if let Some(earlier) = read_manifest(&folder.path) {
         manifest.started = earlier.started;
+        // Of a run that goes on only what was registered when it began is from before.
+        manifest.experiments = earlier.experiments;
     }
     folder.keep_profile(&sweep)?;
     let (mut journal, mut entries) = Journal::open(&folder.path)?;
@@ -165,7 +182,7 @@ pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     match end {
         End::Complete => {
             println!("{place}");
-            Ok(())
+            Ok(Some(folder.path))
         }
         End::Interrupted => Err(Failure::Interrupted(place.to_string())),
         End::Failed(what) => Err(Failure::Other(format!(
@@ -252,11 +269,24 @@ fn estimate(sweep: &SweepSpec, plan: &Plan, split: &Split) -> Result<String, Fai
 
 /// Sets the threads of the CPU backend for this process; the number in use.
 fn set_threads(threads: Option<usize>) -> Result<usize, Failure> {
-    if let Some(n) = threads {
-        rayon::ThreadPoolBuilder::new()
+    /// The pool is built once for a process, which may run several sweeps.
+    static BUILT: OnceLock<Option<usize>> = OnceLock::new();
+    let mut is_new = false;
+    let built = *BUILT.get_or_init(|| {
+        is_new = true;
+        threads
+    });
+    match threads {
+        Some(n) if is_new => rayon::ThreadPoolBuilder::new()
             .num_threads(n)
             .build_global()
-            .map_err(|error| Failure::Other(format!("threads: {error}")))?;
+            .map_err(|error| Failure::Other(format!("threads: {error}")))?,
+        Some(n) if built != threads => {
+            return Err(Failure::Usage(format!(
+                "threads: {n} differs from that of the sweep before; run the sweeps one at a time"
+            )));
+        }
+        Some(_) | None => {}
     }
     Ok(rayon::current_num_threads())
 }
@@ -358,6 +388,7 @@ pub(super) fn manifest(
         costs: None,
         baseline_drift: None,
         replay_check: None,
+        experiments: BTreeMap::new(),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::analysis::cost::{ForwardTimes, profile_curve};
 use crate::analysis::details::{Details, add_details};
+use crate::analysis::hypotheses::verdict::Verdict;
 use crate::analysis::metrics::RunMetrics;
 use crate::analysis::read_back::{ReadBack, read_back};
 use crate::analysis::view::SweepView;
@@ -11,7 +12,7 @@ use crate::cmd::Failure;
 use crate::cmd::metrics;
 use crate::config::SweepSpec;
 use crate::plan::plan;
-use crate::record::data_hash::data_hash;
+use crate::record::data_hash::{VERDICTS, data_hash};
 use crate::record::manifest::{Manifest, Status};
 use crate::report::files::Report;
 use crate::stats::bootstrap::Bootstrap;
@@ -39,6 +40,10 @@ impl FinishedRun<'_> {
         let mut view = view(self.sweep, &manifest, &mut back, bootstrap)?;
         add_details(&mut view, &back, self.folder, bootstrap)?;
         view.metrics = metrics::read(self.folder)?;
+        view.verdicts = read_verdicts(self.folder)?;
+        let is_judged = |name: &str| view.verdicts.iter().any(|one| one.experiment == name);
+        let named = manifest.experiments.into_keys();
+        view.unjudged = named.filter(|name| !is_judged(name)).collect();
         Ok(view)
     }
 
@@ -145,7 +150,22 @@ fn view(
             .filter(|_| !manifest.models.is_empty())
             .map(|profile| profile.name),
         details: Details::default(),
+        verdicts: Vec::new(),
+        unjudged: Vec::new(),
     })
+}
+
+/// The verdicts beside the tables of a run; none where no experiment was judged.
+///
+/// # Errors
+/// When the file is there and cannot be read.
+pub fn read_verdicts(folder: &Path) -> Result<Vec<Verdict>, Failure> {
+    let place = folder.join(VERDICTS);
+    match std::fs::read(&place) {
+        Ok(text) => serde_json::from_slice(&text).map_err(|error| Failure::file(&place, &error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Failure::file(&place, &error)),
+    }
 }
 
 /// Of `2026-11-21T20:15:00Z`.

@@ -6,6 +6,7 @@ pub mod decoder_entry;
 pub mod differ;
 mod dotted;
 pub mod error;
+pub mod experiment;
 mod explicit;
 pub mod hardware;
 mod interpolate;

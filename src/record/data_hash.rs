@@ -15,8 +15,11 @@ const FILES: [&str; 5] = [
     "positions.parquet",
 ];
 
+/// The verdicts of experiments on a run, which come after it and are hashed where they are.
+pub const VERDICTS: &str = "verdicts.json";
+
 /// SHA-256 over the manifest and the tables of a run folder in hexadecimal. A table that is not there
-/// counts as such.
+/// counts as such; without verdicts the hash is that of the run alone.
 ///
 /// # Errors
 /// When a file is there and cannot be read.
@@ -34,6 +37,11 @@ pub fn data_hash(folder: &Path, manifest: &[u8]) -> io::Result<String> {
             Err(error) => return Err(error),
         }
     }
+    match std::fs::read(folder.join(VERDICTS)) {
+        Ok(verdicts) => whole.update(Sha256::digest(verdicts)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
     Ok(format!("{:x}", whole.finalize()))
 }
 
@@ -46,7 +54,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let hash = |manifest: &str| data_hash(folder.path(), manifest.as_bytes()).unwrap();
         let mut seen = vec![hash("one"), hash("other")];
-        for name in FILES {
+        for name in FILES.into_iter().chain([VERDICTS]) {
             std::fs::write(folder.path().join(name), name).unwrap();
             seen.push(hash("one"));
         }
@@ -54,6 +62,6 @@ mod tests {
         let n = seen.len();
         seen.sort();
         seen.dedup();
-        assert_eq!((seen.len(), n), (7, 7));
+        assert_eq!((seen.len(), n), (8, 8));
     }
 }

@@ -42,6 +42,18 @@ pub struct Manifest {
     /// What comparing replayed rounds with live ones gave; none when nothing was replayed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay_check: Option<ReplayCounts>,
+    /// The experiments that it was run for, by name: noted before anything was measured.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub experiments: BTreeMap<String, Registered>,
+}
+
+/// A claim and its decision rule as they were before the run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    /// SHA-256 of claim, questions and rules with every default filled in.
+    pub rule_hash: String,
+    /// SHA-256 of that and of the configurations of all sweeps of the experiment.
+    pub hash: String,
 }
 
 /// Replayed trials that ran live as well, compared round by round.

@@ -204,6 +204,7 @@ pub fn read_generations(path: &Path) -> Result<Vec<GenerationRecord>, TableError
         "mode",
         "shard",
         "prompt",
+        "item_id",
         "category",
         "repeat",
         "wall_ns",
@@ -211,8 +212,12 @@ pub fn read_generations(path: &Path) -> Result<Vec<GenerationRecord>, TableError
         "drafted",
         "accepted",
         "committed",
+        "verifier_forwards",
+        "log_prob_nats",
         "agreed",
         "is_correct",
+        "score",
+        "text_hash",
         "error",
     ];
     let table = Table::read(path, Some(&columns));
@@ -233,6 +238,7 @@ fn generations(table: &Table) -> Result<Vec<GenerationRecord>, String> {
     };
     fill!(
         trial_id: table.strings("trial_id")?,
+        item_id: table.strings("item_id")?,
         category: table.strings("category")?,
         prompt: index("prompt")?,
         repeat: index("repeat")?,
@@ -241,8 +247,12 @@ fn generations(table: &Table) -> Result<Vec<GenerationRecord>, String> {
         drafted: table.u64s("drafted")?,
         accepted: table.u64s("accepted")?,
         committed: table.u64s("committed")?,
+        verifier_forwards: table.u64s("verifier_forwards")?,
+        log_prob_nats: table.optional_f64s("log_prob_nats")?,
         agreed: table.optional_u64s("agreed")?,
         is_correct: table.optional_bools("is_correct")?,
+        score: table.optional_f64s("score")?,
+        text_hash: table.strings("text_hash")?,
         error: table.optional_strings("error")?,
     );
     for (row, mode) in rows.iter_mut().zip(table.strings("mode")?) {

@@ -29,7 +29,11 @@ impl Page<'_> {
     pub fn html(&self) -> String {
         let name = escaped(&self.view.name);
         let mut sections: Vec<String> = vec![
-            prose::blocks(&markdown::verdict(self.view, self.bootstrap)),
+            prose::blocks(&format!(
+                "{}\n\n{}",
+                markdown::verdict(self.view, self.bootstrap),
+                markdown::verdicts(self.view)
+            )),
             prose::blocks(&markdown::prose(self.view)),
         ];
         let (first, others): (Vec<&TableView>, Vec<&TableView>) =

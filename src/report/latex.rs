@@ -3,7 +3,7 @@
 use crate::report::tables::{Cell, Column, Row, TableView};
 
 /// Tables that a paper prints; the others are for the screen.
-const PRINTED: [&str; 3] = ["main", "categories", "window"];
+const PRINTED: [&str; 4] = ["main", "categories", "window", "verdicts"];
 /// A table with more rows does not fit on a page and may break over several.
 const MOST_ROWS_OF_A_PAGE: usize = 42;
 
@@ -161,6 +161,7 @@ pub fn escaped(text: &str) -> String {
             ']' => escaped.push_str("{]}"),
             '–' => escaped.push_str("--"),
             '−' => escaped.push_str("$-$"),
+            'ρ' => escaped.push_str("$\\rho$"),
             '×' => escaped.push_str("$\\times$"),
             '·' => escaped.push_str("$\\cdot$"),
             '…' => escaped.push_str("\\ldots{}"),

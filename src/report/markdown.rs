@@ -11,6 +11,7 @@ mod fills;
 mod metrics;
 mod replay;
 mod trials;
+mod verdicts;
 
 /// The report of a sweep in GitHub's Markdown. `figures` are linked relative to the folder
 /// `figures_folder`, such as `figures`; `bootstrap` gives the verdict.
@@ -24,6 +25,7 @@ pub fn report(
         format!("# {}", escaped(&view.name)),
         how_it_was_made(view),
         verdict(view, bootstrap),
+        verdicts::section(view),
         trials::best(view),
         replay::section(view),
         figure_links(figures, figures_folder),
@@ -80,6 +82,11 @@ pub(super) fn verdict(view: &SweepView, bootstrap: &Bootstrap) -> String {
     format!("## EBSD against fixed k\n\n{text}")
 }
 
+/// What experiments make of the run.
+pub(super) fn verdicts(view: &SweepView) -> String {
+    verdicts::section(view)
+}
+
 /// The paragraphs on replay and on how to read the numbers.
 pub(super) fn prose(view: &SweepView) -> String {
     format!("{}\n\n{}", replay::section(view), caveats::section(view))
@@ -128,7 +135,7 @@ fn percent(share: f64) -> f64 {
 }
 
 /// Text that Markdown shows as it is, also within a table.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -147,7 +154,7 @@ fn escaped(text: &str) -> String {
 }
 
 /// A code span, with a fence that the text itself does not hold.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     let text = number::printable(text);
     let longest_run = text
         .split(|c| c != '`')

@@ -7,7 +7,9 @@
 //! says what is shown; [`render`] draws any chart in the house style of [`style`].
 
 mod canvas;
+pub mod change;
 pub mod chart;
+pub mod experiment;
 pub mod figures;
 pub mod files;
 mod html;
@@ -16,6 +18,7 @@ pub mod markdown;
 mod number;
 pub mod render;
 pub mod scale;
+pub mod splice;
 pub mod style;
 pub mod table;
 pub mod tables;

@@ -12,6 +12,7 @@ mod best;
 mod columns;
 mod parts;
 mod trials;
+mod verdicts;
 mod words;
 
 /// One table. Every row has a cell for every column.
@@ -107,6 +108,7 @@ pub fn tables(view: &SweepView, bootstrap: &Bootstrap) -> Vec<TableView> {
         main(view, bootstrap),
         categories(view),
         window(view, bootstrap),
+        verdicts::verdicts(view),
         fills(view),
         replay(view),
         all(view),

@@ -109,8 +109,21 @@ impl Interval {
         self.low <= value && value <= self.high
     }
 
+    /// The difference of two independent estimates from their intervals of equal confidence: each end
+    /// adds the squares of the distances that matter for it (MOVER, Zou and Donner 2008, Statistics in
+    /// Medicine 27:1693).
+    pub fn minus_independent(&self, other: &Self) -> Self {
+        let estimate = self.estimate - other.estimate;
+        Self {
+            estimate,
+            low: estimate - (self.estimate - self.low).hypot(other.high - other.estimate),
+            high: estimate + (self.high - self.estimate).hypot(other.estimate - other.low),
+            confidence: self.confidence.min(other.confidence),
+        }
+    }
+
     /// The same interval after a growing function, such as `exp` from logarithms to ratios.
-    pub(super) fn map(self, growing: impl Fn(f64) -> f64) -> Self {
+    pub fn map(self, growing: impl Fn(f64) -> f64) -> Self {
         Self {
             estimate: growing(self.estimate),
             low: growing(self.low),
@@ -135,6 +148,22 @@ mod tests {
     #[test]
     fn a_95_percent_interval_leaves_two_and_a_half_percent_in_each_tail() {
         assert!((Confidence::P95.tail() - 0.025).abs() < 1e-15);
+    }
+
+    #[test]
+    fn the_difference_of_two_independent_estimates_adds_the_distances_in_squares() {
+        let of = |estimate: f64, below: f64, above: f64| Interval {
+            estimate,
+            low: estimate - below,
+            high: estimate + above,
+            confidence: 0.95,
+        };
+        // 3 and 4 make 5; 6 and 8 make 10.
+        let difference = of(10.0, 3.0, 6.0).minus_independent(&of(4.0, 8.0, 4.0));
+        assert_eq!(
+            (difference.estimate, difference.low, difference.high),
+            (6.0, 1.0, 16.0)
+        );
     }
 
     #[test]

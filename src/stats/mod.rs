@@ -44,6 +44,7 @@ pub mod permutation;
 pub mod power;
 pub mod proportion;
 pub mod quantile;
+pub mod rank_permutation;
 pub mod sample;
 pub mod significance;
 pub mod summary;

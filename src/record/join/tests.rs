@@ -41,6 +41,7 @@ fn manifest(shard: Option<Shard>) -> Manifest {
         merged_from: Vec::new(),
         costs: None,
         baseline_drift: None,
+        experiments: std::collections::BTreeMap::new(),
         replay_check: None,
     }
 }
