@@ -92,6 +92,9 @@ pub struct ExperimentArgs {
     /// cpu, cuda, cuda:N or wgpu
     #[arg(long)]
     pub device: Option<String>,
+    /// Fetch `hf:` models that are not in the local cache
+    #[arg(long)]
+    pub download: bool,
     /// Folder for run folders
     #[arg(long, default_value = "results")]
     pub out: PathBuf,

@@ -55,6 +55,7 @@ pub fn measured(
                 overrides: needed.overrides,
                 limit: None,
                 device: None,
+                download: args.download,
             },
             dry_run: args.dry_run,
             out: args.out.clone(),
