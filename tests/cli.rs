@@ -499,7 +499,7 @@ fn mistakes_are_one_sentence_with_the_place_and_the_exit_code() {
                 "models.drafter=no/such/folder",
             ],
             1,
-            "no/such/folder: not found",
+            "no/such/folder: there is no such folder; give",
         ),
         (
             &[
