@@ -12,7 +12,7 @@ use wedlm_bench::engine::session::Request;
 use wedlm_bench::engine::speculative::{self, SpeculativeRule};
 use wedlm_bench::engine::step::Generation;
 use wedlm_bench::model::batched_lm::BatchedLm;
-use wedlm_bench::model::burn_lm::LoadOptions;
+use wedlm_bench::model::burn_lm::{BurnLm, LoadOptions};
 use wedlm_bench::model::checkpoint::Checkpoint;
 use wedlm_bench::model::lm::{
     BatchedLanguageModel, LanguageModel, Logits, ModelError, SequenceRows, TokenId,
@@ -278,7 +278,7 @@ fn rows_that_are_not_numbers_leave_no_trace_in_the_caches() {
     let nan = Tensor::<2>::full([1, width], f32::NAN, (&options.device, DType::F32));
     let broken = model.embedding.val().slice_assign([9..10, 0..width], nan);
     model.embedding = Param::from_tensor(broken);
-    let mut batch = BatchedLm::new(model, checkpoint.arch.clone(), &options, 2);
+    let mut batch = BurnLm::new(model, checkpoint.arch.clone(), &options).batched(2);
     let text = tokens(0, 20);
     assert!(!text.contains(&9));
     let error = forward(

@@ -11,8 +11,6 @@ fn bits(row: &[f32]) -> Vec<u32> {
     row.iter().map(|logit| logit.to_bits()).collect()
 }
 
-/// Packed weights promise it of every product; that attention keeps it, on these processors and at this
-/// length, is burn's doing.
 #[test]
 fn a_forward_of_2_to_16_rows_gives_the_bits_of_forwards_of_1() {
     if !has_vectors() {

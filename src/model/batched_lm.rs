@@ -1,27 +1,28 @@
-//! A [`BatchedLanguageModel`] that runs on burn: one matrix product for all sequences.
+//! A [`BatchedLanguageModel`] of a checkpoint: one matrix product for all sequences.
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::model::arch::Architecture;
-use crate::model::burn_lm::{LoadOptions, n_parameters, on_threads, read_logits, row_context};
+use crate::model::burn_lm::{
+    LoadOptions, Weights, check_rows, drawable, on_threads, read_logits, row_context, sync,
+};
+use crate::model::cpu::{CpuCache, NewRows, Scratch};
 use crate::model::kv_cache::{LayerCache, Placement};
-use crate::model::lm::{BatchedLanguageModel, Logits, ModelError, SequenceRows, TokenId};
+use crate::model::lm::{BatchedLanguageModel, Logits, ModelError, SequenceRows};
 use crate::model::rope::Rope;
 use crate::model::transformer::{Transformer, cache_layers};
 
 /// A transformer with the caches of several sequences on one device. Made by
 /// [`BurnLm::batched`](crate::model::burn_lm::BurnLm::batched).
 ///
-/// The sequences of a forward are padded to the most rows that one of them has; the caches are allocated
-/// once and written in place.
+/// The caches are allocated once and written in place. On tensors, the sequences of a forward are padded
+/// to the most rows that one of them has.
 #[derive(Debug)]
 pub struct BatchedLm {
-    model: Transformer,
+    weights: Weights,
+    caches: Caches,
     arch: Architecture,
     rope: Rope,
-    layers: Vec<LayerCache>,
-    /// Rows cached, per sequence.
-    cached: Vec<usize>,
     /// Rows that a sequence can have.
     capacity: usize,
     device: Device,
@@ -30,77 +31,103 @@ pub struct BatchedLm {
     n_parameters: usize,
 }
 
+/// The caches of all sequences.
+#[derive(Debug)]
+enum Caches {
+    Tensors {
+        layers: Vec<LayerCache>,
+        /// Rows cached, per sequence.
+        cached: Vec<usize>,
+    },
+    Cpu(Vec<CpuCache>, Scratch),
+}
+
 impl BatchedLm {
-    /// Wraps weights that are already on the device, and packs those that gain by it. `options.context_len` is the length of one sequence.
+    /// `options.context_len` is the length of one sequence.
     ///
     /// # Panics
     /// When `n_sequences` is 0.
-    pub fn new(
-        model: Transformer,
+    pub(super) fn new(
+        weights: Weights,
         arch: Architecture,
+        n_parameters: usize,
         options: &LoadOptions,
         n_sequences: usize,
     ) -> Self {
         assert!(n_sequences > 0, "a batch has at least one sequence");
         let capacity = options.context_len.min(arch.context_len);
         let (device, dtype) = (options.device.clone(), options.dtype);
-        let model = model.packed();
+        let caches = match &weights {
+            Weights::Tensors(_) => Caches::Tensors {
+                layers: cache_layers(&arch, n_sequences, capacity, dtype, &device),
+                cached: vec![0; n_sequences],
+            },
+            Weights::Cpu(model) => {
+                let caches = (0..n_sequences).map(|_| model.cache(capacity));
+                Caches::Cpu(caches.collect(), Scratch::default())
+            }
+        };
         Self {
             rope: Rope::new(&arch),
-            layers: cache_layers(&arch, n_sequences, capacity, dtype, &device),
-            cached: vec![0; n_sequences],
+            caches,
+            weights,
             capacity,
             device,
             dtype,
             n_drawable: options.n_drawable.min(arch.vocab_len),
-            n_parameters: n_parameters(&model, &arch),
-            model,
+            n_parameters,
             arch,
         }
     }
 
-    fn check(&self, rows: &SequenceRows<'_>) -> Result<(), ModelError> {
-        let (cached, new) = (self.cached[rows.sequence], rows.tokens.len());
-        if cached + new > self.capacity {
-            return Err(ModelError::ContextOverflow {
-                cached,
-                new,
-                context_len: self.capacity,
-            });
-        }
-        let vocab_len = self.arch.vocab_len;
-        let is_unknown = |token: &&TokenId| **token as usize >= vocab_len;
-        match rows.tokens.iter().find(is_unknown) {
-            Some(&token) => Err(ModelError::UnknownToken { token, vocab_len }),
-            None => Ok(()),
-        }
-    }
-
-    fn upload(&self, values: Vec<i32>) -> Tensor<1, Int> {
-        let n = values.len();
-        Tensor::from_data(TensorData::new(values, [n]), &self.device)
-    }
-
-    fn sync(&self) -> Result<(), ModelError> {
-        self.device
-            .sync()
-            .map_err(|error| ModelError::Device(format!("the device failed: {error:?}")))
-    }
-
     /// Empties every cache and overwrites what it held.
     ///
-    /// Behind its end, a sequence attends to stale rows with weight 0; but 0 times NaN is NaN, so rows
-    /// that are not numbers must not stay.
+    /// Behind its end, a sequence on tensors attends to stale rows with weight 0; but 0 times NaN is NaN,
+    /// so rows that are not numbers must not stay.
     fn reset(&mut self) {
-        let n_sequences = self.cached.len();
-        self.cached.fill(0);
-        self.layers = cache_layers(
-            &self.arch,
-            n_sequences,
-            self.capacity,
-            self.dtype,
-            &self.device,
-        );
+        let (arch, capacity) = (&self.arch, self.capacity);
+        match &mut self.caches {
+            Caches::Tensors { layers, cached } => {
+                *layers = cache_layers(arch, cached.len(), capacity, self.dtype, &self.device);
+                cached.fill(0);
+            }
+            Caches::Cpu(caches, _) => caches.iter_mut().for_each(|cache| cache.truncate(0)),
+        }
+    }
+
+    /// The wanted logits, sequence after sequence.
+    fn logits(&mut self, rows: &[SequenceRows<'_>]) -> Result<Vec<f32>, ModelError> {
+        match (&self.weights, &mut self.caches) {
+            (Weights::Cpu(model), Caches::Cpu(caches, scratch)) => {
+                let mut free: Vec<Option<&mut CpuCache>> = caches.iter_mut().map(Some).collect();
+                let mut sequences: Vec<NewRows<'_>> = rows
+                    .iter()
+                    .map(|rows| NewRows {
+                        cache: free[rows.sequence].take().expect("each is named once"),
+                        tokens: rows.tokens,
+                        positions: rows.positions,
+                        n_logits: rows.n_logits,
+                    })
+                    .collect();
+                let n_rows = rows.iter().map(|rows| rows.tokens.len()).sum();
+                let rope = &self.rope;
+                Ok(on_threads(model.is_worth_threads(n_rows), || {
+                    model.forward(&mut sequences, rope, scratch)
+                }))
+            }
+            (Weights::Tensors(model), Caches::Tensors { layers, cached }) => {
+                let target = (&self.device, self.dtype);
+                let call = PaddedCall::new(rows, cached);
+                let logits = call.run(model, &self.arch, &self.rope, layers, target);
+                for place in &call.places {
+                    cached[place.sequence] = place.end();
+                }
+                logits
+            }
+            (Weights::Cpu(_), Caches::Tensors { .. }) | (Weights::Tensors(_), Caches::Cpu(..)) => {
+                unreachable!("weights and caches are of one kind")
+            }
+        }
     }
 }
 
@@ -114,43 +141,36 @@ impl BatchedLanguageModel for BatchedLm {
     }
 
     fn n_sequences(&self) -> usize {
-        self.cached.len()
+        match &self.caches {
+            Caches::Tensors { cached, .. } => cached.len(),
+            Caches::Cpu(caches, _) => caches.len(),
+        }
     }
 
     fn cached_len(&self, sequence: usize) -> usize {
-        self.cached[sequence]
+        match &self.caches {
+            Caches::Tensors { cached, .. } => cached[sequence],
+            Caches::Cpu(caches, _) => caches[sequence].len(),
+        }
     }
 
     /// As the trait says; [`ModelError::NotANumber`] empties every cache.
     fn forward(&mut self, rows: &[SequenceRows<'_>]) -> Result<Vec<Logits>, ModelError> {
-        SequenceRows::assert_valid(rows, self.cached.len());
-        rows.iter().try_for_each(|rows| self.check(rows))?;
-        let call = PaddedCall::new(rows, &self.cached);
-        let tokens = self.upload(call.tokens);
-        let wanted = if call.wanted.is_empty() {
-            self.upload(vec![0])
-        } else {
-            self.upload(call.wanted)
-        };
-        let target = (&self.device, self.dtype);
-        let context = row_context(&self.rope, rows.len(), &call.positions, target);
-        let cache = (&mut self.layers[..], &call.places[..]);
-        let n_rows = context.batch * context.len;
-        let (model, arch) = (&self.model, &self.arch);
-        let logits = on_threads(model.is_worth_threads(n_rows), || {
-            let hidden = model.forward_ragged(arch, tokens, &context, cache, wanted);
-            (!call.cache_rows.is_empty()).then(|| model.logits(hidden))
-        });
-        for place in &call.places {
-            self.cached[place.sequence] = place.end();
+        SequenceRows::assert_valid(rows, self.n_sequences());
+        for rows in rows {
+            let cached = self.cached_len(rows.sequence);
+            check_rows(rows.tokens, cached, self.capacity, &self.arch)?;
         }
+        let values = self.logits(rows)?;
+        let cache_rows: Vec<usize> = rows
+            .iter()
+            .flat_map(|rows| {
+                let end = self.cached_len(rows.sequence);
+                end - rows.n_logits..end
+            })
+            .collect();
         let vocab_len = self.arch.vocab_len;
-        let Some(logits) = logits else {
-            self.sync()?;
-            let none = |_: &SequenceRows<'_>| Logits::new(Vec::new(), vocab_len);
-            return Ok(rows.iter().map(none).collect());
-        };
-        let values = read_logits(logits, self.n_drawable, |row| call.cache_rows[row]);
+        let values = drawable(values, vocab_len, self.n_drawable, |row| cache_rows[row]);
         if let Err(ModelError::NotANumber { .. }) = values {
             self.reset();
         }
@@ -165,7 +185,10 @@ impl BatchedLanguageModel for BatchedLm {
     }
 
     fn truncate(&mut self, sequence: usize, len: usize) {
-        self.cached[sequence] = self.cached[sequence].min(len);
+        match &mut self.caches {
+            Caches::Tensors { cached, .. } => cached[sequence] = cached[sequence].min(len),
+            Caches::Cpu(caches, _) => caches[sequence].truncate(len),
+        }
     }
 
     fn n_parameters(&self) -> usize {
@@ -182,8 +205,6 @@ struct PaddedCall {
     places: Vec<Placement>,
     /// Indices of the rows whose logits are wanted.
     wanted: Vec<i32>,
-    /// Their rows in the caches of their sequences.
-    cache_rows: Vec<usize>,
 }
 
 impl PaddedCall {
@@ -195,7 +216,6 @@ impl PaddedCall {
             positions: vec![0; rows.len() * len],
             places: Vec::with_capacity(rows.len()),
             wanted: Vec::new(),
-            cache_rows: Vec::new(),
         };
         for (index, rows) in rows.iter().enumerate() {
             let (start, n_rows) = (index * len, rows.tokens.len());
@@ -210,11 +230,38 @@ impl PaddedCall {
             }
             for row in n_rows - rows.n_logits..n_rows {
                 call.wanted.push((start + row) as i32);
-                call.cache_rows.push(place.cached + row);
             }
             call.places.push(place);
         }
         call
+    }
+
+    fn run(
+        &self,
+        model: &Transformer,
+        arch: &Architecture,
+        rope: &Rope,
+        layers: &mut [LayerCache],
+        target: (&Device, DType),
+    ) -> Result<Vec<f32>, ModelError> {
+        let upload = |values: &[i32]| {
+            let data = TensorData::new(values.to_vec(), [values.len()]);
+            Tensor::<1, Int>::from_data(data, target.0)
+        };
+        let context = row_context(rope, self.places.len(), &self.positions, target);
+        // Without a wanted row, any will do.
+        let wanted = upload(if self.wanted.is_empty() {
+            &[0]
+        } else {
+            &self.wanted
+        });
+        let cache = (layers, &self.places[..]);
+        let hidden = model.forward_ragged(arch, upload(&self.tokens), &context, cache, wanted);
+        if self.wanted.is_empty() {
+            sync(target.0)?;
+            return Ok(Vec::new());
+        }
+        read_logits(model.logits(hidden))
     }
 }
 
@@ -242,7 +289,6 @@ mod tests {
         assert_eq!(call.tokens, [7, 0, 0, 5, 6, 8]);
         assert_eq!(call.positions, [4, 0, 0, 9, 10, 11]);
         assert_eq!(call.wanted, [0, 4, 5]);
-        assert_eq!(call.cache_rows, [4, 10, 11]);
         let ends = call.places.iter().map(Placement::end);
         assert_eq!(ends.collect::<Vec<_>>(), [5, 12]);
     }

@@ -1,4 +1,7 @@
-//! A [`LanguageModel`] that runs on burn.
+//! A [`LanguageModel`] of a checkpoint: on burn's tensors, or on packed weights where the CPU computes in
+//! f32.
+
+use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
@@ -6,6 +9,7 @@ use crate::model::arch::Architecture;
 use crate::model::attention::RowContext;
 use crate::model::batched_lm::BatchedLm;
 use crate::model::checkpoint::{Checkpoint, CheckpointError};
+use crate::model::cpu::{CpuCache, CpuTransformer, NewRows, Scratch};
 use crate::model::lm::{LanguageModel, Logits, ModelError, TokenId};
 use crate::model::load::{Head, load_transformer};
 use crate::model::rope::Rope;
@@ -14,15 +18,54 @@ use crate::model::transformer::{KvCache, Transformer};
 /// A transformer with its cache on one device.
 #[derive(Debug)]
 pub struct BurnLm {
-    model: Transformer,
+    weights: Weights,
+    cache: Cache,
     arch: Architecture,
     rope: Rope,
-    cache: KvCache,
+    /// Rows that the cache can hold.
+    capacity: usize,
     device: Device,
     dtype: DType,
     /// Entries of the tokenizer; logits from here on are −∞.
     n_drawable: usize,
     n_parameters: usize,
+}
+
+/// The weights of a model, shared by its clones.
+#[derive(Debug, Clone)]
+pub(super) enum Weights {
+    Tensors(Box<Transformer>),
+    Cpu(Arc<CpuTransformer>),
+}
+
+#[derive(Debug)]
+enum Cache {
+    Tensors(KvCache),
+    Cpu(CpuCache, Scratch),
+}
+
+impl Weights {
+    /// Packs what gains by it.
+    fn new(model: Transformer, arch: &Architecture) -> Self {
+        match CpuTransformer::take(model.packed(), arch) {
+            Ok(model) => Self::Cpu(Arc::new(model)),
+            Err(model) => Self::Tensors(model),
+        }
+    }
+}
+
+impl Cache {
+    fn new(
+        weights: &Weights,
+        arch: &Architecture,
+        capacity: usize,
+        (device, dtype): (&Device, DType),
+    ) -> Self {
+        match weights {
+            Weights::Tensors(_) => Self::Tensors(KvCache::new(arch, capacity, dtype, device)),
+            Weights::Cpu(model) => Self::Cpu(model.cache(capacity), Scratch::default()),
+        }
+    }
 }
 
 /// How a checkpoint is put on a device.
@@ -52,16 +95,18 @@ impl BurnLm {
 
     /// Wraps weights that are already on the device, and packs those that gain by it.
     pub fn new(model: Transformer, arch: Architecture, options: &LoadOptions) -> Self {
+        let n_parameters = n_parameters(&model, &arch);
+        let weights = Weights::new(model, &arch);
         let capacity = options.context_len.min(arch.context_len);
-        let model = model.packed();
         Self {
             rope: Rope::new(&arch),
-            cache: KvCache::new(&arch, capacity, options.dtype, &options.device),
+            cache: Cache::new(&weights, &arch, capacity, (&options.device, options.dtype)),
+            weights,
+            capacity,
             device: options.device.clone(),
             dtype: options.dtype,
             n_drawable: options.n_drawable.min(arch.vocab_len),
-            n_parameters: n_parameters(&model, &arch),
-            model,
+            n_parameters,
             arch,
         }
     }
@@ -73,31 +118,19 @@ impl BurnLm {
     }
 
     fn check(&self, tokens: &[TokenId]) -> Result<(), ModelError> {
-        if self.cache.len() + tokens.len() > self.cache.capacity() {
-            return Err(ModelError::ContextOverflow {
-                cached: self.cache.len(),
-                new: tokens.len(),
-                context_len: self.cache.capacity(),
-            });
-        }
-        match tokens
-            .iter()
-            .find(|&&token| token as usize >= self.arch.vocab_len)
-        {
-            Some(&token) => Err(ModelError::UnknownToken {
-                token,
-                vocab_len: self.arch.vocab_len,
-            }),
-            None => Ok(()),
-        }
+        check_rows(tokens, self.cached_len(), self.capacity, &self.arch)
     }
 
     /// The same weights, not copied, with a cache of its own.
     pub fn twin(&self) -> Self {
-        let (model, capacity) = (self.model.clone(), self.cache.capacity());
         Self {
-            cache: KvCache::new(&self.arch, capacity, self.dtype, &self.device),
-            model,
+            cache: Cache::new(
+                &self.weights,
+                &self.arch,
+                self.capacity,
+                (&self.device, self.dtype),
+            ),
+            weights: self.weights.clone(),
             arch: self.arch.clone(),
             rope: self.rope.clone(),
             device: self.device.clone(),
@@ -110,10 +143,33 @@ impl BurnLm {
         let options = LoadOptions {
             device: self.device.clone(),
             dtype: self.dtype,
-            context_len: self.cache.capacity(),
+            context_len: self.capacity,
             n_drawable: self.n_drawable,
         };
-        BatchedLm::new(self.model.clone(), self.arch.clone(), &options, n_sequences)
+        let (weights, arch) = (self.weights.clone(), self.arch.clone());
+        BatchedLm::new(weights, arch, self.n_parameters, &options, n_sequences)
+    }
+}
+
+/// Refuses rows that the cache has no room for, and tokens that the vocabulary does not have.
+pub(super) fn check_rows(
+    tokens: &[TokenId],
+    cached: usize,
+    context_len: usize,
+    arch: &Architecture,
+) -> Result<(), ModelError> {
+    let (new, vocab_len) = (tokens.len(), arch.vocab_len);
+    if cached + new > context_len {
+        return Err(ModelError::ContextOverflow {
+            cached,
+            new,
+            context_len,
+        });
+    }
+    let is_unknown = |token: &&TokenId| **token as usize >= vocab_len;
+    match tokens.iter().find(is_unknown) {
+        Some(&token) => Err(ModelError::UnknownToken { token, vocab_len }),
+        None => Ok(()),
     }
 }
 
@@ -129,7 +185,7 @@ pub(super) fn on_threads<R: Send>(is_shared: bool, forward: impl FnOnce() -> R +
 }
 
 /// Weights of the model.
-pub(super) fn n_parameters(model: &Transformer, arch: &Architecture) -> usize {
+fn n_parameters(model: &Transformer, arch: &Architecture) -> usize {
     // A materialised tied head is a copy, not a weight of its own.
     let tied = if arch.tied_head && model.head.is_some() {
         arch.vocab_len * arch.hidden_len
@@ -160,21 +216,24 @@ pub(super) fn row_context(
     }
 }
 
-/// Brings logits to the host; those from `n_drawable` on become −∞. `cache_row` names the cache row of
-/// a row of logits.
-pub(super) fn read_logits(
-    logits: Tensor<2>,
-    n_drawable: usize,
-    cache_row: impl Fn(usize) -> usize,
-) -> Result<Vec<f32>, ModelError> {
-    let [_, vocab_len] = logits.dims();
+/// Brings logits to the host.
+pub(super) fn read_logits(logits: Tensor<2>) -> Result<Vec<f32>, ModelError> {
     let data = logits
         .try_into_data()
         .map_err(|error| ModelError::Device(format!("the device failed: {error:?}")))?;
-    let mut values = data
-        .convert::<f32>()
+    data.convert::<f32>()
         .try_into_vec::<f32>()
-        .map_err(|error| ModelError::Device(format!("unreadable logits: {error:?}")))?;
+        .map_err(|error| ModelError::Device(format!("unreadable logits: {error:?}")))
+}
+
+/// Logits that decoders see: those from `n_drawable` on become −∞. `cache_row` names the cache row of a
+/// row of logits.
+pub(super) fn drawable(
+    mut values: Vec<f32>,
+    vocab_len: usize,
+    n_drawable: usize,
+    cache_row: impl Fn(usize) -> usize,
+) -> Result<Vec<f32>, ModelError> {
     for (index, row) in values.chunks_exact_mut(vocab_len).enumerate() {
         if row.iter().sum::<f32>().is_nan() {
             return Err(ModelError::NotANumber {
@@ -192,11 +251,14 @@ impl LanguageModel for BurnLm {
     }
 
     fn context_len(&self) -> usize {
-        self.cache.capacity()
+        self.capacity
     }
 
     fn cached_len(&self) -> usize {
-        self.cache.len()
+        match &self.cache {
+            Cache::Tensors(cache) => cache.len(),
+            Cache::Cpu(cache, _) => cache.len(),
+        }
     }
 
     fn forward(
@@ -208,30 +270,56 @@ impl LanguageModel for BurnLm {
         assert!(!tokens.is_empty() && tokens.len() == positions.len());
         assert!(n_logits <= tokens.len());
         self.check(tokens)?;
-        let ids: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
-        let ids = Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens.len()]), &self.device);
-        let rows = row_context(&self.rope, 1, positions, (&self.device, self.dtype));
-        let (model, arch, cache) = (&self.model, &self.arch, &mut self.cache);
-        let logits = on_threads(model.is_worth_threads(tokens.len()), || {
-            let hidden = model.forward_cached(arch, ids, &rows, cache, n_logits.max(1));
-            (n_logits > 0).then(|| model.logits(hidden))
-        });
-        let Some(logits) = logits else {
-            self.device
-                .sync()
-                .map_err(|error| ModelError::Device(format!("the device failed: {error:?}")))?;
-            return Ok(Logits::new(Vec::new(), self.arch.vocab_len));
+        let values = match (&self.weights, &mut self.cache) {
+            (Weights::Cpu(model), Cache::Cpu(cache, scratch)) => {
+                let rows = NewRows {
+                    cache,
+                    tokens,
+                    positions,
+                    n_logits,
+                };
+                let rope = &self.rope;
+                on_threads(model.is_worth_threads(tokens.len()), || {
+                    model.forward(&mut [rows], rope, scratch)
+                })
+            }
+            (Weights::Tensors(model), Cache::Tensors(cache)) => {
+                let ids: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
+                let ids =
+                    Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens.len()]), &self.device);
+                let rows = row_context(&self.rope, 1, positions, (&self.device, self.dtype));
+                let hidden = model.forward_cached(&self.arch, ids, &rows, cache, n_logits.max(1));
+                if n_logits > 0 {
+                    read_logits(model.logits(hidden))?
+                } else {
+                    sync(&self.device)?;
+                    Vec::new()
+                }
+            }
+            (Weights::Cpu(_), Cache::Tensors(_)) | (Weights::Tensors(_), Cache::Cpu(..)) => {
+                unreachable!("weights and cache are of one kind")
+            }
         };
-        let first_row = self.cache.len() - n_logits;
-        let values = read_logits(logits, self.n_drawable, |row| first_row + row)?;
-        Ok(Logits::new(values, self.arch.vocab_len))
+        let first_row = self.cached_len() - n_logits;
+        let vocab_len = self.arch.vocab_len;
+        let values = drawable(values, vocab_len, self.n_drawable, |row| first_row + row)?;
+        Ok(Logits::new(values, vocab_len))
     }
 
     fn truncate(&mut self, len: usize) {
-        self.cache.truncate(len);
+        match &mut self.cache {
+            Cache::Tensors(cache) => cache.truncate(len),
+            Cache::Cpu(cache, _) => cache.truncate(len),
+        }
     }
 
     fn n_parameters(&self) -> usize {
         self.n_parameters
     }
+}
+
+pub(super) fn sync(device: &Device) -> Result<(), ModelError> {
+    device
+        .sync()
+        .map_err(|error| ModelError::Device(format!("the device failed: {error:?}")))
 }

@@ -79,11 +79,10 @@ impl Linear {
         }
     }
 
-    /// Whether a product of `n_rows` rows is shared among threads, where there are several.
-    pub fn is_worth_threads(&self, n_rows: usize) -> bool {
+    pub fn is_packed(&self) -> bool {
         match self {
             Self::Dense(_) => false,
-            Self::Packed(matrix) => matrix.is_worth_threads(n_rows),
+            Self::Packed(_) => true,
         }
     }
 

@@ -28,11 +28,40 @@ pub struct PanelMatrix {
     geometry: Geometry,
 }
 
+/// Panels somewhere in memory: those of a matrix, or of cached keys and values.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Panels<'a> {
+    /// From the first value of the first panel on.
+    pub values: &'a [f32],
+    /// Values from the start of a panel to that of the next.
+    pub stride: usize,
+    /// Inputs that count; a panel may have room for more.
+    pub in_len: usize,
+    pub geometry: Geometry,
+}
+
+impl<'a> Panels<'a> {
+    fn panel(self, index: usize) -> &'a [f32] {
+        &self.values[index * self.stride..][..self.in_len * self.geometry.width]
+    }
+
+    /// Products of rows `[n, in_len]` with as many columns as each of `lines` has, on this thread.
+    pub fn multiply(self, rows: &[f32], lines: Vec<&mut [f32]>) {
+        let n_columns = lines.first().map_or(0, |line| line.len());
+        Arch::new().dispatch(Part {
+            of: self,
+            rows,
+            panels: 0..n_columns.div_ceil(self.geometry.width),
+            lines,
+        });
+    }
+}
+
 /// What the instruction set asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Geometry {
+pub(super) struct Geometry {
     /// Columns of a panel.
-    width: usize,
+    pub width: usize,
     /// Rows whose sums fit into the registers beside the weights.
     max_rows: usize,
     has_vectors: bool,
@@ -47,7 +76,7 @@ impl Geometry {
         }
     }
 
-    fn here() -> Self {
+    pub fn here() -> Self {
         struct Ask;
         impl WithSimd for Ask {
             type Output = Geometry;
@@ -150,19 +179,35 @@ impl PanelMatrix {
         &self.storage[self.start + index * len..][..len]
     }
 
+    fn panels(&self) -> Panels<'_> {
+        Panels {
+            values: &self.storage[self.start..],
+            stride: self.geometry.width * self.in_len,
+            in_len: self.in_len,
+            geometry: self.geometry,
+        }
+    }
+
+    /// [`multiply_into`](Self::multiply_into) new memory.
+    pub fn multiply(&self, rows: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; rows.len() / self.in_len * self.out_len];
+        self.multiply_into(rows, &mut out);
+        out
+    }
+
     /// Products of rows with this matrix, on as many threads of the current rayon pool as the work is
     /// worth.
     ///
     /// # Shapes
     /// - `rows`: `[n, in_len]`
-    /// - output: `[n, out_len]`
+    /// - `out`: `[n, out_len]`
     ///
     /// # Panics
-    /// When `rows` is not whole rows.
-    pub fn multiply(&self, rows: &[f32]) -> Vec<f32> {
+    /// When `rows` is not whole rows, or `out` has another number of them.
+    pub fn multiply_into(&self, rows: &[f32], out: &mut [f32]) {
         assert_eq!(rows.len() % self.in_len, 0);
         let n_rows = rows.len() / self.in_len;
-        let mut out = vec![0.0; n_rows * self.out_len];
+        assert_eq!(out.len(), n_rows * self.out_len);
         let n_parts = self.n_parts(n_rows, rayon::current_num_threads());
         let call = Call {
             matrix: self,
@@ -171,7 +216,6 @@ impl PanelMatrix {
         };
         let lines = out.chunks_exact_mut(self.out_len).collect();
         call.run(0..self.n_panels(), lines);
-        out
     }
 
     /// Whether a product of `n_rows` rows is shared among threads, where there are several.
@@ -201,7 +245,7 @@ impl Call<'_> {
         let n_panels = panels.len();
         if n_panels <= self.panels_per_part {
             Arch::new().dispatch(Part {
-                matrix: self.matrix,
+                of: self.matrix.panels(),
                 rows: self.rows,
                 panels,
                 lines,

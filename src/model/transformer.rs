@@ -95,15 +95,14 @@ impl Transformer {
         }
     }
 
+    /// Whether every matrix is packed, that of the head included.
+    pub fn is_packed(&self) -> bool {
+        self.head.is_some() && self.matrices().all(Linear::is_packed)
+    }
+
     /// Weights, packed ones included.
     pub fn n_weights(&self) -> usize {
         self.num_params() + self.matrices().map(Linear::n_packed).sum::<usize>()
-    }
-
-    /// Whether a forward of `n_rows` rows has products that several threads share.
-    pub fn is_worth_threads(&self, n_rows: usize) -> bool {
-        self.matrices()
-            .any(|matrix| matrix.is_worth_threads(n_rows))
     }
 
     fn matrices(&self) -> impl Iterator<Item = &Linear> {

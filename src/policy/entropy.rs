@@ -3,7 +3,7 @@
 //! Every entropy is in nats, of the raw softmax over the whole vocabulary (before top-k, top-p and
 //! the sampling temperature), unless the rule's own `temperature` or `k` says otherwise.
 
-mod exp;
+pub(crate) mod exp;
 mod formulas;
 mod one_pass;
 mod row_stats;

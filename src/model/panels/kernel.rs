@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd, bytemuck};
 
-use super::{Geometry, PanelMatrix};
+use super::{Geometry, Panels};
 
 /// Vectors side by side in a panel.
 pub(super) const VECTORS: usize = 2;
 
 /// The products of all rows with a range of panels.
 pub(super) struct Part<'a> {
-    pub matrix: &'a PanelMatrix,
+    pub of: Panels<'a>,
     pub rows: &'a [f32],
     pub panels: Range<usize>,
     /// Per row, the columns of these panels.
@@ -25,10 +25,7 @@ impl WithSimd for Part<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
         let geometry = Geometry::of::<S>();
-        assert_eq!(
-            geometry, self.matrix.geometry,
-            "packed for another processor"
-        );
+        assert_eq!(geometry, self.of.geometry, "packed for another processor");
         let n_rows = self.lines.len();
         if n_rows <= geometry.max_rows {
             self.block(simd, 0..n_rows, self.panels.clone());
@@ -90,7 +87,7 @@ impl Part<'_> {
         first_row: usize,
         first_panel: usize,
     ) {
-        let in_len = self.matrix.in_len;
+        let in_len = self.of.in_len;
         // Slices of one length, so that no index below needs a check.
         let mut rows: [&[f32]; ROWS] = [&[]; ROWS];
         for (index, row) in rows.iter_mut().enumerate() {
@@ -98,7 +95,7 @@ impl Part<'_> {
         }
         let mut panels: [&[[S::f32s; VECTORS]]; PANELS] = [&[]; PANELS];
         for (index, panel) in panels.iter_mut().enumerate() {
-            let (vectors, _) = S::as_simd_f32s(self.matrix.panel(first_panel + index));
+            let (vectors, _) = S::as_simd_f32s(self.of.panel(first_panel + index));
             *panel = &vectors.as_chunks::<VECTORS>().0[..in_len];
         }
         let mut sums = [[[simd.splat_f32s(0.0); VECTORS]; ROWS]; PANELS];
@@ -114,7 +111,7 @@ impl Part<'_> {
                 }
             }
         }
-        let width = self.matrix.geometry.width;
+        let width = self.of.geometry.width;
         let start = (first_panel - self.panels.start) * width;
         for (panel, sums) in sums.iter().enumerate() {
             for (line, sums) in self.lines[first_row..].iter_mut().zip(sums) {

@@ -36,7 +36,7 @@ fn exact(rows: &[f32], weights: &[f32], in_len: usize, out_len: usize) -> Vec<(f
 fn multiply_with<S: Simd>(simd: S, matrix: &PanelMatrix, rows: &[f32]) -> Vec<f32> {
     let mut out = vec![0.0; rows.len() / matrix.in_len * matrix.out_len];
     Part {
-        matrix,
+        of: matrix.panels(),
         rows,
         panels: 0..matrix.n_panels(),
         lines: out.chunks_exact_mut(matrix.out_len).collect(),

@@ -2,7 +2,7 @@
 //! vectorises the loops around it on every target.
 
 /// Values handled together; a multiple of every vector width in use.
-pub(super) const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Exponents are raised to this one: 2^−125 is a normal `f32`, and next to a largest term of 1 it
 /// vanishes, even 10¹⁸ times.
@@ -27,7 +27,7 @@ fn multiply_add<const FMA: bool>(x: f32, y: f32, z: f32) -> f32 {
     clippy::approx_constant,
     reason = "a coefficient of the minimax polynomial, near ln 2 but not it"
 )]
-pub(super) fn clamped_exp2<const FMA: bool>(t: f32) -> (f32, f32) {
+pub(crate) fn clamped_exp2<const FMA: bool>(t: f32) -> (f32, f32) {
     let clamped = if t < SMALLEST { SMALLEST } else { t };
     let rounded = clamped + ROUND;
     let f = clamped - (rounded - ROUND);

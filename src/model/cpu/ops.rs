@@ -1,0 +1,221 @@
+//! What stands between the products of a forward, on rows of f32. LLVM vectorises these loops for the
+//! processor that they run on.
+
+use std::f32::consts::LOG2_E;
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use crate::policy::entropy::exp::{LANES, clamped_exp2};
+
+/// Values that are worth another thread: some ten microseconds of such loops.
+const MIN_WORK: usize = 64 * 1024;
+
+/// Gives each row of `out` to `fill`, with its index; on several threads where there is enough to do.
+pub fn for_rows(out: &mut [f32], width: usize, fill: impl Fn(usize, &mut [f32]) + Sync) {
+    if out.len() < MIN_WORK || rayon::current_num_threads() == 1 {
+        for (index, row) in out.chunks_exact_mut(width).enumerate() {
+            fill(index, row);
+        }
+        return;
+    }
+    out.par_chunks_exact_mut(width)
+        .enumerate()
+        .with_min_len((MIN_WORK / 4).div_ceil(width))
+        .for_each(|(index, row)| fill(index, row));
+}
+
+/// x + y, in place of x.
+pub fn add_to(x: &mut [f32], y: &[f32]) {
+    assert_eq!(x.len(), y.len());
+    Arch::new().dispatch(|| {
+        for (x, y) in x.iter_mut().zip(y) {
+            *x += y;
+        }
+    });
+}
+
+/// x / √(mean(x²) + ε) · weight
+pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f64, out: &mut [f32]) {
+    assert!(x.len() == weight.len() && x.len() == out.len());
+    Arch::new().dispatch(|| {
+        let factor = inverse_rms(x, epsilon);
+        for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+            *out = x * factor * weight;
+        }
+    });
+}
+
+/// gate · σ(gate) · up
+pub fn silu_times(gate: &[f32], up: &[f32], out: &mut [f32]) {
+    assert!(gate.len() == up.len() && gate.len() == out.len());
+    Arch::new().dispatch(|| {
+        for ((out, &x), &up) in out.iter_mut().zip(gate).zip(up) {
+            let e = exp_below_zero(-x.abs());
+            let numerator = if x < 0.0 { e } else { 1.0 };
+            *out = x * (numerator / (1.0 + e)) * up;
+        }
+    });
+}
+
+/// Norms one head by weight and ε, where it has a norm, turns it (see
+/// [`Rope::tables`](crate::model::rope::Rope::tables)), and scales it.
+pub fn place_head(
+    x: &[f32],
+    norm: Option<(&[f32], f64)>,
+    (cos, sin): (&[f32], &[f32]),
+    scale: f32,
+    out: &mut [f32],
+) {
+    let half = x.len() / 2;
+    assert!([cos.len(), sin.len(), out.len()] == [x.len(); 3] && 2 * half == x.len());
+    Arch::new().dispatch(|| {
+        match norm {
+            Some((weight, epsilon)) => {
+                let factor = inverse_rms(x, epsilon);
+                for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+                    *out = x * factor * weight;
+                }
+            }
+            None => out.copy_from_slice(x),
+        }
+        let (first, second) = out.split_at_mut(half);
+        for (index, (a, b)) in first.iter_mut().zip(second).enumerate() {
+            let (x, y) = (*a, *b);
+            *a = (x * cos[index] + y * sin[index]) * scale;
+            *b = (y * cos[half + index] + x * sin[half + index]) * scale;
+        }
+    });
+}
+
+/// exp(x) / Σ exp(x), in place.
+pub fn softmax(scores: &mut [f32]) {
+    Arch::new().dispatch(|| {
+        let largest = largest(scores);
+        for score in scores.iter_mut() {
+            *score = exp_below_zero(*score - largest);
+        }
+        let factor = 1.0 / lane_sum(scores, |x| x);
+        for score in scores.iter_mut() {
+            *score *= factor;
+        }
+    });
+}
+
+/// For x ≤ 0; a relative error of 10⁻⁶ at x = −20.
+#[inline(always)]
+fn exp_below_zero(x: f32) -> f32 {
+    // A processor with vector instructions multiplies and adds in one.
+    let (t, power) = clamped_exp2::<true>(x * LOG2_E);
+    // The power of a NaN is any number; t is one still.
+    power + 0.0 * t
+}
+
+#[inline(always)]
+fn inverse_rms(x: &[f32], epsilon: f64) -> f32 {
+    let mean_square = lane_sum(x, |x| x * x) / x.len() as f32;
+    1.0 / (mean_square + epsilon as f32).sqrt()
+}
+
+/// Σ term(x), in as many chains as a vector has lanes.
+#[inline(always)]
+fn lane_sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let mut sums = [0.0; LANES];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (sum, &x) in sums.iter_mut().zip(chunk) {
+            *sum += term(x);
+        }
+    }
+    for (sum, &x) in sums.iter_mut().zip(rest) {
+        *sum += term(x);
+    }
+    sums.iter().sum()
+}
+
+#[inline(always)]
+fn largest(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = values.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = larger(*lane, x);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = larger(*lane, x);
+    }
+    lanes.into_iter().fold(f32::NEG_INFINITY, larger)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Between −3 and 3, no multiple of a lane long.
+    fn row() -> Vec<f32> {
+        (0..45)
+            .map(|index| (index as f32 * 0.7).sin() * 3.0)
+            .collect()
+    }
+
+    fn assert_near(ours: &[f32], exact: impl Iterator<Item = f64>) {
+        let exact: Vec<f64> = exact.collect();
+        assert_eq!(ours.len(), exact.len());
+        for (&ours, exact) in ours.iter().zip(exact) {
+            let error = (f64::from(ours) - exact).abs();
+            assert!(error <= 1e-6 * exact.abs().max(1e-3), "{ours} {exact}");
+        }
+    }
+
+    #[test]
+    fn each_agrees_with_its_formula_in_double_precision() {
+        let x = row();
+        let wide: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+        let mut out = vec![0.0; x.len()];
+
+        silu_times(&x, &x, &mut out);
+        assert_near(&out, wide.iter().map(|x| x * x / (1.0 + (-x).exp())));
+
+        rms_norm(&x, &vec![2.0; x.len()], 1e-6, &mut out);
+        let mean = wide.iter().map(|x| x * x).sum::<f64>() / wide.len() as f64;
+        assert_near(&out, wide.iter().map(|x| 2.0 * x / (mean + 1e-6).sqrt()));
+
+        out.copy_from_slice(&x);
+        softmax(&mut out);
+        let sum: f64 = wide.iter().map(|x| x.exp()).sum();
+        assert_near(&out, wide.iter().map(|x| x.exp() / sum));
+    }
+
+    #[test]
+    fn a_quarter_turn_swaps_the_halves_of_a_head() {
+        let mut out = [0.0; 4];
+        let (cos, sin) = ([0.0; 4], [-1.0, -1.0, 1.0, 1.0]);
+        place_head(&[1.0, 2.0, 3.0, 4.0], None, (&cos, &sin), 0.5, &mut out);
+        assert_eq!(out, [-1.5, -2.0, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn far_below_zero_silu_vanishes_and_not_a_number_stays_one() {
+        let mut out = [0.0; 3];
+        silu_times(&[-1e30, -300.0, f32::NAN], &[1.0; 3], &mut out);
+        assert!(
+            out[0].abs() < 1e-6 && out[1].abs() < 1e-30 && out[2].is_nan(),
+            "{out:?}"
+        );
+    }
+
+    #[test]
+    fn rows_are_the_same_on_one_thread_and_on_several() {
+        let width = 1000;
+        let fill = |row: usize, out: &mut [f32]| out.fill(row as f32);
+        let mut out = vec![0.0; 300 * width];
+        for_rows(&mut out, width, fill);
+        assert!(
+            out.chunks_exact(width)
+                .enumerate()
+                .all(|(row, values)| { values.iter().all(|&value| value == row as f32) })
+        );
+    }
+}
