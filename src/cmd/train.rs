@@ -18,25 +18,30 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         ProgressStyle::with_template("{bar:30} step {pos}/{len}, {msg}, {eta} left")
             .expect("the template is valid"),
     );
-    let started = Instant::now();
     let stop = on_interrupt()?;
-    let mut first_step = None;
+    let mut first = None;
     let summary = train(&spec, &mut |progress: Progress| {
-        let first = *first_step.get_or_insert_with(|| {
+        // Steps before the first report may be those of an interrupted run, which took no time here.
+        let (first_step, since) = *first.get_or_insert_with(|| {
             bar.set_position(progress.step as u64);
             bar.reset_eta();
-            progress.step
+            (progress.step, Instant::now())
         });
         let message = format!(
             "loss {:.4}, learning rate {:.1e}, {:.0} rows/s",
             progress.loss, progress.learning_rate, progress.rows_per_second
         );
         if bar.is_hidden() {
-            let done = (progress.step - first).max(1) as f64;
+            let done = (progress.step - first_step) as f64;
             let left = (progress.n_steps - progress.step) as f64;
-            let seconds = started.elapsed().as_secs_f64() / done * left;
+            let seconds = since.elapsed().as_secs_f64() / done * left;
+            let left = if done > 0.0 {
+                format!(", {seconds:.0} s left")
+            } else {
+                String::new()
+            };
             println!(
-                "step {}/{}, {message}, {seconds:.0} s left",
+                "step {}/{}, {message}{left}",
                 progress.step, progress.n_steps
             );
         }

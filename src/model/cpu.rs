@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 
 use self::attention::Attend;
 use self::cache::CacheShape;
-use self::ops::{add_to, for_rows, place_head, rms_norm, silu_times};
+use self::ops::{Head, add_to, for_rows, rms_norm, silu_times};
 use crate::model::arch::Architecture;
 use crate::model::linear::Linear;
 use crate::model::lm::TokenId;
@@ -277,16 +277,26 @@ impl CpuLayer {
                 add_to(&mut row, bias);
             }
             let turn = index * head_len..(index + 1) * head_len;
-            let turns = (&at.turns.0[turn.clone()], &at.turns.1[turn]);
+            let (cos, sin) = (&at.turns.0[turn.clone()], &at.turns.1[turn]);
+            let place = |x, norm: &Option<Vec<f32>>, scale, out: &mut [f32]| {
+                let norm = norm.as_deref().map(|weight| (weight, arch.rms_norm_eps));
+                Head {
+                    x,
+                    norm,
+                    cos,
+                    sin,
+                    scale,
+                    out,
+                }
+                .place();
+            };
             for (head, x) in row.chunks_exact(head_len).enumerate() {
                 if head < heads {
-                    let norm = self.q_norm.as_deref().map(|w| (w, arch.rms_norm_eps));
-                    let place = (head / group * n + offset) * group + head % group;
-                    let query = &mut queries[place * head_len..][..head_len];
-                    place_head(x, norm, turns, scale, query);
+                    let start = (head / group * n + offset) * group + head % group;
+                    let query = &mut queries[start * head_len..][..head_len];
+                    place(x, &self.q_norm, scale, query);
                 } else if head < heads + kv_heads {
-                    let norm = self.k_norm.as_deref().map(|w| (w, arch.rms_norm_eps));
-                    place_head(x, norm, turns, 1.0, &mut turned);
+                    place(x, &self.k_norm, 1.0, &mut turned);
                     layer.set_key(head - heads, cached + offset, &turned);
                 } else {
                     layer.set_value(head - heads - kv_heads, cached + offset, x);

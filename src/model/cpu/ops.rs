@@ -1,9 +1,9 @@
 //! What stands between the products of a forward, on rows of f32. LLVM vectorises these loops for the
-//! processor that they run on.
+//! processor that they run on; what they call is inlined, or it would be compiled without its vectors.
 
 use std::f32::consts::LOG2_E;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::policy::entropy::exp::{LANES, clamped_exp2};
@@ -28,78 +28,127 @@ pub fn for_rows(out: &mut [f32], width: usize, fill: impl Fn(usize, &mut [f32]) 
 /// x + y, in place of x.
 pub fn add_to(x: &mut [f32], y: &[f32]) {
     assert_eq!(x.len(), y.len());
-    Arch::new().dispatch(|| {
-        for (x, y) in x.iter_mut().zip(y) {
-            *x += y;
+    struct Add<'a>(&'a mut [f32], &'a [f32]);
+    impl WithSimd for Add<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            for (x, y) in self.0.iter_mut().zip(self.1) {
+                *x += y;
+            }
         }
-    });
+    }
+    Arch::new().dispatch(Add(x, y));
 }
 
 /// x / √(mean(x²) + ε) · weight
 pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f64, out: &mut [f32]) {
     assert!(x.len() == weight.len() && x.len() == out.len());
-    Arch::new().dispatch(|| {
-        let factor = inverse_rms(x, epsilon);
-        for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-            *out = x * factor * weight;
+    struct Norm<'a>(&'a [f32], &'a [f32], f64, &'a mut [f32]);
+    impl WithSimd for Norm<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            normalize(self.0, self.1, self.2, self.3);
         }
-    });
+    }
+    Arch::new().dispatch(Norm(x, weight, epsilon, out));
 }
 
 /// gate · σ(gate) · up
 pub fn silu_times(gate: &[f32], up: &[f32], out: &mut [f32]) {
     assert!(gate.len() == up.len() && gate.len() == out.len());
-    Arch::new().dispatch(|| {
-        for ((out, &x), &up) in out.iter_mut().zip(gate).zip(up) {
-            let e = exp_below_zero(-x.abs());
-            let numerator = if x < 0.0 { e } else { 1.0 };
-            *out = x * (numerator / (1.0 + e)) * up;
+    struct Silu<'a>(&'a [f32], &'a [f32], &'a mut [f32]);
+    impl WithSimd for Silu<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            for ((out, &x), &up) in self.2.iter_mut().zip(self.0).zip(self.1) {
+                let e = exp_below_zero(-x.abs());
+                let numerator = if x < 0.0 { e } else { 1.0 };
+                *out = x * (numerator / (1.0 + e)) * up;
+            }
         }
-    });
+    }
+    Arch::new().dispatch(Silu(gate, up, out));
 }
 
-/// Norms one head by weight and ε, where it has a norm, turns it (see
-/// [`Rope::tables`](crate::model::rope::Rope::tables)), and scales it.
-pub fn place_head(
-    x: &[f32],
-    norm: Option<(&[f32], f64)>,
-    (cos, sin): (&[f32], &[f32]),
-    scale: f32,
-    out: &mut [f32],
-) {
-    let half = x.len() / 2;
-    assert!([cos.len(), sin.len(), out.len()] == [x.len(); 3] && 2 * half == x.len());
-    Arch::new().dispatch(|| {
-        match norm {
-            Some((weight, epsilon)) => {
-                let factor = inverse_rms(x, epsilon);
-                for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-                    *out = x * factor * weight;
-                }
-            }
-            None => out.copy_from_slice(x),
+/// One head of a row, on its way from the projection to a query or the cache.
+#[derive(Debug)]
+pub struct Head<'a> {
+    pub x: &'a [f32],
+    /// Weight and ε, where heads are normalised.
+    pub norm: Option<(&'a [f32], f64)>,
+    /// See [`Rope::tables`](crate::model::rope::Rope::tables).
+    pub cos: &'a [f32],
+    pub sin: &'a [f32],
+    pub scale: f32,
+    pub out: &'a mut [f32],
+}
+
+impl Head<'_> {
+    /// Norms, turns and scales `x`.
+    pub fn place(self) {
+        let len = self.x.len();
+        assert!([self.cos.len(), self.sin.len(), self.out.len()] == [len; 3]);
+        assert!(len.is_multiple_of(2));
+        Arch::new().dispatch(self);
+    }
+}
+
+impl WithSimd for Head<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        match self.norm {
+            Some((weight, epsilon)) => normalize(self.x, weight, epsilon, self.out),
+            None => self.out.copy_from_slice(self.x),
         }
-        let (first, second) = out.split_at_mut(half);
-        for (index, (a, b)) in first.iter_mut().zip(second).enumerate() {
-            let (x, y) = (*a, *b);
-            *a = (x * cos[index] + y * sin[index]) * scale;
-            *b = (y * cos[half + index] + x * sin[half + index]) * scale;
+        let half = self.x.len() / 2;
+        let (first, second) = self.out.split_at_mut(half);
+        let turns = self.cos.split_at(half);
+        let turns = (turns, self.sin.split_at(half));
+        for index in 0..half {
+            let (x, y) = (first[index], second[index]);
+            let ((cos, cos_of_second), (sin, sin_of_second)) = turns;
+            first[index] = (x * cos[index] + y * sin[index]) * self.scale;
+            second[index] = (y * cos_of_second[index] + x * sin_of_second[index]) * self.scale;
         }
-    });
+    }
 }
 
 /// exp(x) / Σ exp(x), in place.
 pub fn softmax(scores: &mut [f32]) {
-    Arch::new().dispatch(|| {
-        let largest = largest(scores);
-        for score in scores.iter_mut() {
-            *score = exp_below_zero(*score - largest);
+    struct Softmax<'a>(&'a mut [f32]);
+    impl WithSimd for Softmax<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            let largest = largest(self.0);
+            for score in self.0.iter_mut() {
+                *score = exp_below_zero(*score - largest);
+            }
+            let factor = 1.0 / lane_sum(self.0, |x| x);
+            for score in self.0.iter_mut() {
+                *score *= factor;
+            }
         }
-        let factor = 1.0 / lane_sum(scores, |x| x);
-        for score in scores.iter_mut() {
-            *score *= factor;
-        }
-    });
+    }
+    Arch::new().dispatch(Softmax(scores));
+}
+
+#[inline(always)]
+fn normalize(x: &[f32], weight: &[f32], epsilon: f64, out: &mut [f32]) {
+    let mean_square = lane_sum(x, |x| x * x) / x.len() as f32;
+    let factor = 1.0 / (mean_square + epsilon as f32).sqrt();
+    for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+        *out = x * factor * weight;
+    }
 }
 
 /// For x ≤ 0; a relative error of 10⁻⁶ at x = −20.
@@ -109,12 +158,6 @@ fn exp_below_zero(x: f32) -> f32 {
     let (t, power) = clamped_exp2::<true>(x * LOG2_E);
     // The power of a NaN is any number; t is one still.
     power + 0.0 * t
-}
-
-#[inline(always)]
-fn inverse_rms(x: &[f32], epsilon: f64) -> f32 {
-    let mean_square = lane_sum(x, |x| x * x) / x.len() as f32;
-    1.0 / (mean_square + epsilon as f32).sqrt()
 }
 
 /// Σ term(x), in as many chains as a vector has lanes.
@@ -191,8 +234,15 @@ mod tests {
     #[test]
     fn a_quarter_turn_swaps_the_halves_of_a_head() {
         let mut out = [0.0; 4];
-        let (cos, sin) = ([0.0; 4], [-1.0, -1.0, 1.0, 1.0]);
-        place_head(&[1.0, 2.0, 3.0, 4.0], None, (&cos, &sin), 0.5, &mut out);
+        let head = Head {
+            x: &[1.0, 2.0, 3.0, 4.0],
+            norm: None,
+            cos: &[0.0; 4],
+            sin: &[-1.0, -1.0, 1.0, 1.0],
+            scale: 0.5,
+            out: &mut out,
+        };
+        head.place();
         assert_eq!(out, [-1.5, -2.0, 0.5, 1.0]);
     }
 
