@@ -36,6 +36,9 @@ macro_rules! embedded {
 static MODELS: &[Embedded] = &[
     embedded!("verifier"),
     embedded!("drafter-10"),
+    embedded!("drafter-20"),
+    embedded!("drafter-50"),
+    embedded!("drafter-llama"),
     embedded!("wedlm"),
 ];
 
