@@ -110,8 +110,11 @@ pub fn fills(view: &SweepView) -> TableView {
         id: "fills",
         title: "What window decoders fill",
         caption: format!(
-            "Filled and committed tokens of the fastest window trial of each decoder entry, by the entropy \
-             at which they were filled and by how many positions they stood behind the first mask. {}",
+            "Filled and committed tokens of the fastest trial of each decoder entry, by the entropy at which \
+             they were filled and by how many positions they stood behind the first mask. Own choice: the \
+             window model would have chosen the same token autoregressively on the final text. Verifier's \
+             choice: the verifier would have. Other trials: columns agrees and verifier_agrees of \
+             positions.parquet. {} {LOSSY}",
             intervals(view)
         ),
         columns: vec![
@@ -156,5 +159,43 @@ pub fn replay(view: &SweepView) -> TableView {
             ),
         ],
         rows: rows.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::view::Fills;
+    use crate::report::small_view::{trial, view};
+
+    #[test]
+    fn what_a_window_fills_is_told_by_entropy_and_by_distance() {
+        let mut window = trial("wedlm", DraftRule::Entropy, 1.5, vec![1.0; 12]);
+        window.kind = TrialKind::Window;
+        let group = |name: &str| FillGroup {
+            name: name.to_owned(),
+            n: 7,
+            agreed: Some(Interval::exact(0.5)),
+            verifier_agreed: None,
+        };
+        if let Ok(measures) = &mut window.result {
+            measures.fills = Some(Fills {
+                by_entropy: vec![group("below 0.01")],
+                by_distance: vec![group("0")],
+            });
+        }
+        let table = fills(&view(vec![window]));
+        let texts: Vec<Vec<String>> = table
+            .rows
+            .iter()
+            .map(|row| row.cells.iter().map(|cell| cell.value.text()).collect())
+            .collect();
+        let expected = [
+            ["wedlm", "entropy (nats)", "below 0.01", "7", "0.500", "–"],
+            ["wedlm", "distance", "0", "7", "0.500", "–"],
+        ];
+        assert_eq!(texts, expected);
+        let other = trial("fixed", DraftRule::FixedLength, 1.5, vec![1.0; 12]);
+        assert!(fills(&view(vec![other])).rows.is_empty());
     }
 }
