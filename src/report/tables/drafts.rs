@@ -41,9 +41,9 @@ pub fn hazard(view: &SweepView) -> TableView {
         id: "hazard",
         title: "Hazard by slot",
         caption: format!(
-            "Rounds that rejected their draft at the slot, of those in which the verifier reached it; Wilson's \
-             interval. {LONGEST} n = {}. {LOSSY}",
-            view.size()
+            "Rounds that rejected their draft at the slot, of those in which the verifier reached it. \
+             {LONGEST} {} {LOSSY}",
+            intervals(view)
         ),
         columns: vec![
             TRIAL,
@@ -279,7 +279,8 @@ fn example(text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::metrics::{Hazard, Rejection, RejectionClass};
+    use crate::analysis::hazard::HazardSlot;
+    use crate::analysis::metrics::{Rejection, RejectionClass};
     use crate::report::small_view;
     use crate::stats::interval::Interval;
 
@@ -288,7 +289,7 @@ mod tests {
         let mut view = small_view::view(Vec::new());
         let draft = |label: &str| DraftMetrics {
             label: label.into(),
-            hazard: vec![Hazard {
+            hazard: vec![HazardSlot {
                 slot: 0,
                 reached: 40,
                 rejected: 10,

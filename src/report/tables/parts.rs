@@ -1,7 +1,7 @@
 //! Tables of parts of trials: categories of prompts, filled slots, replay against live.
 
 use super::best::Criterion;
-use super::columns::{TRIAL, figure, text};
+use super::columns::{TRIAL, figure, on_screen, text};
 use super::words::{LOSSY, intervals, label, row};
 use super::{Cell, Row, TableView, Value};
 use crate::analysis::view::{DraftRule, FillGroup, SweepView, TrialKind, finite};
@@ -35,7 +35,9 @@ pub fn categories(view: &SweepView) -> TableView {
                     },
                     Value::interval(trial.against_fixed, 2).into(),
                     Value::interval(trial.acceptance_rate, 3).into(),
-                    Value::interval(trial.exact_match, 2).into(),
+                    Value::interval(trial.quality.score, 3).into(),
+                    Value::interval(trial.quality.exact_match, 2).into(),
+                    Value::interval(trial.quality.perplexity, 3).into(),
                 ],
             });
         }
@@ -44,7 +46,7 @@ pub fn categories(view: &SweepView) -> TableView {
         id: "categories",
         title: "By category of prompts",
         caption: format!(
-            "The same trials on each category of prompts. {} {} {LOSSY}",
+            "The same trials on each category of prompts. Exact match has Wilson's interval. {} {} {LOSSY}",
             intervals(view),
             Criterion::Overlap
                 .words("lossless trial of the category (but for oracle and random drafts)"),
@@ -57,7 +59,7 @@ pub fn categories(view: &SweepView) -> TableView {
             TRIAL,
             figure(
                 "speedup",
-                "generations.parquet: wall_ns, baseline over trial, by category",
+                "generations.parquet: wall_ns, baseline over trial (by category: categories.parquet: speedup)",
             ),
             figure(
                 "over best fixed k",
@@ -65,9 +67,20 @@ pub fn categories(view: &SweepView) -> TableView {
             ),
             figure(
                 "acceptance",
-                "generations.parquet: accepted / drafted (window decoders: agreed / committed)",
+                "generations.parquet: accepted / drafted, of window decoders agreed / committed (by category: categories.parquet: acceptance_rate)",
             ),
-            figure("exact match", "generations.parquet: is_correct"),
+            on_screen(figure(
+                "score",
+                "generations.parquet: score (by category: categories.parquet: score)",
+            )),
+            figure(
+                "exact match",
+                "generations.parquet: is_correct (by category: categories.parquet: exact_match)",
+            ),
+            on_screen(figure(
+                "perplexity",
+                "generations.parquet: log_prob_nats, committed (by category: categories.parquet: perplexity)",
+            )),
         ],
         rows,
     }
