@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::analysis::measured::{Baseline, Measured};
+use crate::analysis::metrics::figures_of_replay;
 use crate::analysis::rates::{acceptance_rate, exact_match, ratio_of_sums, share};
 use crate::analysis::trial_row::{axis_names, dropped_note, plain, record};
 use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
@@ -117,6 +118,13 @@ impl<'b> Summariser<'b> {
             &self.axis_names,
         );
         record.note = dropped_after.map(dropped_note);
+        if mode == Mode::Replay {
+            // What ran here gets its figures with the metrics of its rounds.
+            let rows = measured
+                .as_ref()
+                .map_or(&[][..], |measured| measured.rows.as_slice());
+            record.figures = figures_of_replay(rows, self.bootstrap);
+        }
         self.summary.records.push(record);
         TrialView {
             label: trial.label.clone(),

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use self::acceptance::{AcceptanceRates, EntropyBin};
 pub use self::categories::{CategoryMetrics, by_category};
 pub use self::cost::Cost;
-pub use self::figures::{category_record, fill};
+pub use self::figures::{category_record, figures_of_replay, fill, replayed};
 pub use self::latency::Latency;
 pub use self::quality::{Quality, quality};
 pub use self::rejections::{Rejection, RejectionClass, RejectionKind};
@@ -32,7 +32,7 @@ use crate::analysis::hazard::{HazardSlot, hazard};
 use crate::analysis::rates::ratio_of_sums;
 use crate::plan::Trial;
 use crate::record::journal::Entry;
-use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord};
+use crate::record::schema::{GenerationRecord, Mode, PositionRecord, RoundRecord};
 use crate::stats::bootstrap::{Bootstrap, Method};
 use crate::stats::interval::Interval;
 
@@ -46,7 +46,8 @@ const MOST_VALUES: usize = 20_000_000;
 /// Everything that the tables and the report show beside the summary.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunMetrics {
-    /// The trials that ran here, in the order of the plan.
+    /// The trials that ran here, in the order of the plan; in a report also the replayed ones that it
+    /// compares.
     pub trials: Vec<TrialMetrics>,
     /// Per decoder entry the trial with the most tested tokens.
     pub drafts: Vec<DraftMetrics>,
@@ -59,6 +60,8 @@ pub struct TrialMetrics {
     pub trial_id: String,
     pub label: String,
     pub family: String,
+    #[serde(default)]
+    pub mode: Mode,
     pub acceptance: AcceptanceRates,
     pub quality: Quality,
     pub cost: Cost,
@@ -131,6 +134,7 @@ impl RunMetrics {
                 trial_id: trial.id.clone(),
                 label: trial.label.clone(),
                 family: trial.family.clone(),
+                mode: Mode::Live,
                 acceptance: acceptance::rates(&rows, bootstrap),
                 quality: quality(&rows.generations, bootstrap),
                 cost: cost::cost(&rows.generations, bootstrap),

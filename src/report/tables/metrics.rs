@@ -6,19 +6,22 @@ use super::words::{LOSSY, intervals, label, row};
 use super::{Column, Row, TableView, Value};
 use crate::analysis::metrics::TrialMetrics;
 use crate::analysis::view::{SweepView, TrialView};
-use crate::record::schema::Mode;
 use crate::stats::interval::Interval;
 
-const TRIAL: Column = text("trial", "metrics.json: trials[].label");
+/// Replayed trials have the same numbers in columns of trials.parquet.
+const TRIAL: Column = text(
+    "trial",
+    "metrics.json: trials[].label (replayed: trials.parquet, columns of the same names)",
+);
 
-/// The trials that a report compares, with their metrics, as far as they ran here.
+/// The trials that a report compares, with their metrics.
 fn shown(view: &SweepView) -> Vec<(&TrialView, &TrialMetrics)> {
     let compared = view.baseline.iter().chain(view.chosen());
     compared
-        .filter(|trial| trial.mode == Mode::Live)
         .filter_map(|trial| {
-            let mut metrics = view.metrics.trials.iter();
-            Some((trial, metrics.find(|one| one.label == trial.label)?))
+            let is_its_own =
+                |one: &&TrialMetrics| one.label == trial.label && one.mode == trial.mode;
+            Some((trial, view.metrics.trials.iter().find(is_its_own)?))
         })
         .collect()
 }
@@ -193,6 +196,7 @@ mod tests {
     use super::*;
     use crate::analysis::metrics::Tuned;
     use crate::analysis::view::DraftRule;
+    use crate::record::schema::Mode;
     use crate::report::small_view::{trial, twelve, view};
     use crate::report::{latex, tables};
     use crate::stats::bootstrap::Bootstrap;
