@@ -1,9 +1,12 @@
 //! The program as a user runs it: what it prints, what it writes, how it fails.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use polars_io::SerReader;
+use polars_io::parquet::read::ParquetReader;
 use serde_json::Value;
 
 fn run(arguments: &[&str]) -> Output {
@@ -575,6 +578,31 @@ replay: {check: 8}
 timing: {repeats: 1, warmup: 0, duplicate_baseline: false}
 ";
 
+/// Operations of the verifier, of the drafter, and the wasted ones, by trial, mode and prompt.
+fn flops(generations: &Path) -> BTreeMap<(String, String, u64), [Option<u64>; 3]> {
+    let file = fs::File::open(generations).unwrap();
+    let table = ParquetReader::new(file).finish().unwrap();
+    let words = |name: &str| -> Vec<String> {
+        let column = table.column(name).unwrap().str().unwrap();
+        column.iter().map(|text| text.unwrap().to_owned()).collect()
+    };
+    let counts = |name: &str| -> Vec<Option<u64>> {
+        table.column(name).unwrap().u64().unwrap().iter().collect()
+    };
+    let (trials, modes, prompts) = (words("trial_id"), words("mode"), counts("prompt"));
+    let flops = ["verifier_flops", "drafter_flops", "wasted_flops"].map(counts);
+    (0..table.height())
+        .map(|row| {
+            let of = (
+                trials[row].clone(),
+                modes[row].clone(),
+                prompts[row].unwrap(),
+            );
+            (of, flops.each_ref().map(|column| column[row]))
+        })
+        .collect()
+}
+
 #[test]
 fn replayed_trials_have_the_rounds_that_they_have_live() {
     let folder = tempfile::tempdir().unwrap();
@@ -599,6 +627,21 @@ fn replayed_trials_have_the_rounds_that_they_have_live() {
     );
     let report = fs::read_to_string(run_folder.join("report.md")).unwrap();
     assert!(report.contains("lossless, replayed"), "{report}");
+    let flops = flops(&run_folder.join("generations.parquet"));
+    let mut n_compared = 0;
+    for ((trial, mode, prompt), replayed) in &flops {
+        assert!(replayed[0].is_some() && replayed[2].is_some());
+        let live = flops.get(&(trial.clone(), "live".to_owned(), *prompt));
+        if let Some(live) = live.filter(|_| mode == "replay") {
+            assert_eq!(replayed, live, "{trial}, prompt {prompt}");
+            n_compared += 1;
+        }
+    }
+    assert_eq!(
+        n_compared,
+        (1 + 8) * 4,
+        "the baseline and all that was checked"
+    );
 
     // The trace that the run left answers the same sweep on another machine.
     let trace = run_folder.join("trace");

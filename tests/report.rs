@@ -5,6 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use wedlm_bench::analysis::details::Category;
+use wedlm_bench::cmd::sweep_view::FinishedRun;
+use wedlm_bench::config::load_sweep;
+use wedlm_bench::stats::bootstrap::Bootstrap;
+use wedlm_bench::stats::interval::Interval;
+
 const CONFIG: &str = "\
 name: reported
 models: {verifier: \"embedded:verifier\", drafter: \"embedded:drafter-10\", window: \"embedded:wedlm\"}
@@ -76,12 +82,71 @@ fn assert_same(one: &BTreeMap<String, Vec<u8>>, other: &BTreeMap<String, Vec<u8>
     }
 }
 
+/// Reading JSON may move the last digit.
+fn assert_equal(shown: Option<Interval>, filed: Option<Interval>, of: &str) {
+    let numbers = |interval: Interval| [interval.estimate, interval.low, interval.high];
+    let (Some(one), Some(other)) = (shown.map(numbers), filed.map(numbers)) else {
+        assert_eq!(shown, filed, "{of}");
+        return;
+    };
+    for (one, other) in one.into_iter().zip(other) {
+        let is_near = (one - other).abs() <= 1e-12 * one.abs();
+        assert!(one == other || is_near, "{of}: {shown:?}, {filed:?}");
+    }
+}
+
+/// Every number of a trial on a category, and every hazard, is in the report as it is in the files.
+fn assert_one_set_of_numbers(folder: &Path) {
+    let sweep = load_sweep(folder.join("sweep.yaml"), &[]).unwrap();
+    let manifest = fs::read(folder.join("manifest.json")).unwrap();
+    let run = FinishedRun {
+        folder,
+        sweep: &sweep,
+        manifest: &manifest,
+    };
+    let view = run.view(&Bootstrap::default()).unwrap();
+    let shown = &view.details.categories;
+    let (mut n_trials, mut n_hazards) = (0, 0);
+    for trial in &view.metrics.trials {
+        for filed in &trial.categories {
+            // A workload of one kind of prompts has no category but all of them.
+            let is_it = |one: &&Category| one.name == filed.category || shown.len() == 1;
+            let category = shown.iter().find(is_it).unwrap();
+            assert_eq!(category.n_prompts as u64, filed.n_prompts);
+            let mut trials = category.trials.iter();
+            let Some(own) = trials.find(|one| one.label == trial.label) else {
+                continue;
+            };
+            let of = format!("{}, {}", trial.label, category.name);
+            assert_equal(own.speedup, filed.speedup, &of);
+            assert_equal(own.acceptance_rate, filed.acceptance_rate, &of);
+            assert_equal(own.quality.score, filed.quality.score, &of);
+            assert_equal(own.quality.exact_match, filed.quality.exact_match, &of);
+            assert_equal(own.quality.perplexity, filed.quality.perplexity, &of);
+            n_trials += 1;
+        }
+    }
+    for filed in &view.metrics.drafts {
+        let hazards = view.details.hazards.iter();
+        for own in hazards.filter(|own| own.label == filed.label) {
+            assert_eq!(own.slots.len(), filed.hazard.len());
+            for (own, filed) in own.slots.iter().zip(&filed.hazard) {
+                assert_eq!((own.reached, own.rejected), (filed.reached, filed.rejected));
+                assert_equal(Some(own.share), Some(filed.share), "hazard");
+            }
+            n_hazards += 1;
+        }
+    }
+    assert!(n_trials >= 5 && n_hazards >= 1, "{n_trials}, {n_hazards}");
+}
+
 #[test]
 fn a_report_made_again_is_the_same_and_one_of_other_data_is_found_out() {
     let folder = tempfile::tempdir().unwrap();
     let run_folder = swept(folder.path(), CONFIG);
     let place = run_folder.to_str().unwrap();
     let first = report(&run_folder);
+    assert_one_set_of_numbers(&run_folder);
     for kind in ["category", "heat-map", "hazard", "latency", "window"] {
         for extension in ["svg", "png", "pdf"] {
             let name = format!("figures/{kind}.{extension}");

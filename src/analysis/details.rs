@@ -7,8 +7,10 @@ use std::path::Path;
 use serde::Serialize;
 
 use self::prompts::OfPrompts;
-use self::slots::{counts_of_draft_lens, entropies, hazard};
+use self::slots::{counts_of_draft_lens, entropies, hazard_of};
 use crate::analysis::fills::fills;
+use crate::analysis::hazard::HazardSlot;
+use crate::analysis::metrics::Quality;
 use crate::analysis::read_back::ReadBack;
 use crate::analysis::view::{SweepView, TrialKind, TrialView};
 use crate::record::read::{TableError, read_positions, read_rounds};
@@ -44,13 +46,13 @@ pub struct CategoryTrial {
     pub label: String,
     pub family: String,
     pub lossless: bool,
-    /// Σ baseline wall time / Σ own, over the prompts of the category.
+    /// Σ baseline wall time / Σ own, over the prompts of the category; none for the baseline itself.
     pub speedup: Option<Interval>,
     /// Σ wall time of the best fixed draft length / Σ own; none of that trial itself.
     pub against_fixed: Option<Interval>,
     /// Window decoders: agreement.
     pub acceptance_rate: Option<Interval>,
-    pub exact_match: Option<Interval>,
+    pub quality: Quality,
 }
 
 /// Seconds from a prompt's start to its end, one per prompt (median of repeats), in rising order.
@@ -63,22 +65,12 @@ pub struct Latency {
     pub seconds: Vec<f64>,
 }
 
-/// How often the draft is rejected at a slot, given that the verifier reached it.
+/// How often the drafts of a trial are rejected, by slot.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Hazard {
     pub label: String,
     pub family: String,
-    /// From slot 0 on.
     pub slots: Vec<HazardSlot>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct HazardSlot {
-    /// Rounds in which the verifier tested the slot: the exposure.
-    pub reached: u64,
-    pub rejected: u64,
-    /// rejected / reached, with an interval over prompts.
-    pub share: Interval,
 }
 
 /// Tested draft tokens by the drafter's entropy at their slot.
@@ -86,17 +78,10 @@ pub struct HazardSlot {
 pub struct DraftEntropies {
     pub label: String,
     pub family: String,
-    /// Counts by the bins of [`ENTROPY_EDGES`], one bin more than edges.
+    /// Counts by the bins of [`ENTROPY_EDGES`](crate::analysis::bins::ENTROPY_EDGES), one bin more than edges.
     pub accepted: Vec<u64>,
     pub rejected: Vec<u64>,
 }
-
-/// Name of the category that holds every prompt.
-pub const ALL_PROMPTS: &str = "all prompts";
-
-/// Where entropy bins of [`DraftEntropies`] meet, in nats; a bin holds its lower edge. About three
-/// steps a decade, because most tokens of a draft are nearly certain.
-pub const ENTROPY_EDGES: [f64; 10] = [0.003, 0.01, 0.03, 0.1, 0.2, 0.4, 0.8, 1.2, 1.6, 2.4];
 
 impl Details {
     /// Whether the run folder lacks the table.
@@ -142,7 +127,7 @@ pub fn add_details(
         for (id, trial) in &chosen.trials {
             let own = by_trial.get(*id).map_or(&[][..], Vec::as_slice);
             if let TrialKind::Speculative(_) = trial.kind {
-                details.hazards.extend(hazard(trial, own, bootstrap));
+                details.hazards.extend(hazard_of(trial, own, bootstrap));
                 draft_lens.push((trial.label.clone(), counts_of_draft_lens(own)));
             }
         }

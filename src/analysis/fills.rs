@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use crate::analysis::bins::{bin_name, bin_of};
+use crate::analysis::rates::ratio_of_sums;
 use crate::analysis::view::{FillGroup, Fills};
 use crate::record::schema::PositionRecord;
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;
-use crate::stats::sample::Pairs;
 
-/// Upper ends of the entropy bins in nats; a last bin is open.
+/// Where the bins of filled slots meet.
 const ENTROPY_EDGES: [f64; 7] = [0.01, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6];
 /// Last distances of the distance bins; a last bin is open.
 const DISTANCE_ENDS: [u32; 5] = [0, 1, 3, 7, 15];
@@ -21,13 +22,8 @@ pub fn fills(slots: &[&PositionRecord], bootstrap: &Bootstrap) -> Option<Fills> 
         .copied()
         .filter(|slot| slot.outcome == "filled" && slot.agrees.is_some())
         .collect();
-    let entropy_bin = |slot: &PositionRecord| {
-        let entropy = slot.entropy_nats;
-        ENTROPY_EDGES
-            .iter()
-            .take_while(|edge| entropy >= **edge)
-            .count()
-    };
+    let entropy_bin = |slot: &PositionRecord| bin_of(&ENTROPY_EDGES, slot.entropy_nats);
+    let entropy_name = |bin: usize| bin_name(&ENTROPY_EDGES, bin);
     let distance_bin = |slot: &PositionRecord| {
         let distance = slot.distance;
         DISTANCE_ENDS
@@ -39,18 +35,6 @@ pub fn fills(slots: &[&PositionRecord], bootstrap: &Bootstrap) -> Option<Fills> 
         by_entropy: grouped(&filled, entropy_bin, entropy_name, bootstrap),
         by_distance: grouped(&filled, distance_bin, distance_name, bootstrap),
     })
-}
-
-fn entropy_name(bin: usize) -> String {
-    match (
-        bin.checked_sub(1).map(|below| ENTROPY_EDGES[below]),
-        ENTROPY_EDGES.get(bin),
-    ) {
-        (None, Some(high)) => format!("below {high}"),
-        (Some(low), Some(high)) => format!("{low} to {high}"),
-        (Some(low), None) => format!("{low} and more"),
-        (None, None) => String::new(),
-    }
 }
 
 fn distance_name(bin: usize) -> String {
@@ -98,8 +82,7 @@ fn share(
             *n += 1.0;
         }
     }
-    let (agreed, n) = by_prompt.into_values().unzip();
-    Some(bootstrap.ratio_of_sums(&Pairs::new(agreed, n).ok()?))
+    ratio_of_sums(by_prompt.into_values(), bootstrap)
 }
 
 #[cfg(test)]

@@ -11,6 +11,8 @@
 //! time: a forward of few rows is bound by memory, and a drafter's row costs more time per operation.
 
 use crate::engine::step::Round;
+use crate::trace::replay::{Observer, ReplayedRound};
+use crate::trace::{Trace, TracedPrompt};
 
 /// What the operations of a row follow from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,31 +50,13 @@ pub struct Flops {
 }
 
 impl Flops {
-    /// Of a speculative or autoregressive generation behind `prompt_len` tokens of a prompt, all but the
-    /// last of which both models have cached.
-    ///
-    /// The drafter feeds in its first forward of a round what it has not seen of the text, and then its
-    /// own tokens, one a forward; what was not accepted is rolled back.
+    /// Of a speculative or autoregressive generation, see [`FlopCounter`].
     pub fn of_rounds(shapes: &Shapes, prompt_len: usize, rounds: &[Round]) -> Self {
-        let mut flops = Self::default();
-        let mut cached = prompt_len.saturating_sub(1) as u64;
+        let mut counter = FlopCounter::new(*shapes, prompt_len);
         for round in rounds {
-            let context = round.context_len as u64;
-            let (drafted, accepted) = (round.draft.len() as u64, round.accepted as u64);
-            let verify = |n_rows: u64, n_cached: u64| shapes.verifier.flops(n_rows, n_cached);
-            flops.verifier += verify(drafted + 1, context - 1);
-            flops.wasted += verify(drafted - accepted, context + accepted);
-            let n_forwards = round.drafter_forwards as u64;
-            if let Some(drafter) = shapes.drafter.filter(|_| n_forwards > 0) {
-                // The last forward feeds the token before the slot that it looks at.
-                let end = context + n_forwards - 1;
-                flops.drafter += drafter.flops(end - cached, cached);
-                let wasted = (n_forwards - accepted.min(n_forwards)).min(end - cached);
-                flops.wasted += drafter.flops(wasted, end - wasted);
-                cached = end.min(context + accepted);
-            }
+            counter.add(RoundRows::from(round));
         }
-        flops
+        counter.flops
     }
 
     /// Of a lone window decoder: a round feeds the rows in [`Round::positions`], and those behind the
@@ -116,6 +100,116 @@ impl Flops {
             flops.wasted += wasted.map(share).sum::<u64>();
         }
         flops
+    }
+}
+
+/// What the operations of a speculative or autoregressive round follow from.
+#[derive(Debug, Clone, Copy)]
+pub struct RoundRows {
+    /// Committed tokens before the round, the prompt included.
+    pub context_len: usize,
+    pub drafted: usize,
+    pub accepted: usize,
+    pub drafter_forwards: usize,
+}
+
+impl From<&Round> for RoundRows {
+    fn from(round: &Round) -> Self {
+        Self {
+            context_len: round.context_len,
+            drafted: round.draft.len(),
+            accepted: round.accepted,
+            drafter_forwards: round.drafter_forwards,
+        }
+    }
+}
+
+impl From<&ReplayedRound> for RoundRows {
+    fn from(round: &ReplayedRound) -> Self {
+        Self {
+            context_len: round.context_len,
+            drafted: round.counts.drafted,
+            accepted: round.counts.accepted,
+            drafter_forwards: round.counts.drafter_forwards,
+        }
+    }
+}
+
+/// Adds up the operations of a speculative or autoregressive generation, round after round.
+///
+/// The drafter feeds in its first forward of a round what it has not seen of the text, and then its own
+/// tokens, one a forward; what was not accepted is rolled back.
+#[derive(Debug, Clone, Copy)]
+pub struct FlopCounter {
+    pub flops: Flops,
+    shapes: Shapes,
+    /// Tokens of the text that the drafter has seen.
+    cached: u64,
+}
+
+impl FlopCounter {
+    /// Behind `prompt_len` tokens of a prompt, all but the last of which both models have cached.
+    pub fn new(shapes: Shapes, prompt_len: usize) -> Self {
+        Self {
+            flops: Flops::default(),
+            shapes,
+            cached: prompt_len.saturating_sub(1) as u64,
+        }
+    }
+
+    pub fn add(&mut self, round: RoundRows) {
+        let (flops, cached) = (&mut self.flops, self.cached);
+        let context = round.context_len as u64;
+        let (drafted, accepted) = (round.drafted as u64, round.accepted as u64);
+        let verifier = self.shapes.verifier;
+        flops.verifier += verifier.flops(drafted + 1, context - 1);
+        flops.wasted += verifier.flops(drafted - accepted, context + accepted);
+        let n_forwards = round.drafter_forwards as u64;
+        if let Some(drafter) = self.shapes.drafter.filter(|_| n_forwards > 0) {
+            // The last forward feeds the token before the slot that it looks at.
+            let end = context + n_forwards - 1;
+            flops.drafter += drafter.flops(end - cached, cached);
+            let wasted = (n_forwards - accepted.min(n_forwards)).min(end - cached);
+            flops.wasted += drafter.flops(wasted, end - wasted);
+            self.cached = end.min(context + accepted);
+        }
+    }
+}
+
+/// The operations of each prompt of a replay, as the rounds would cost them live.
+#[derive(Debug)]
+pub struct FlopsPerPrompt<'t> {
+    shapes: Shapes,
+    prompts: &'t [TracedPrompt],
+    counters: Vec<FlopCounter>,
+}
+
+impl<'t> FlopsPerPrompt<'t> {
+    /// Of a replay of this trace.
+    pub fn new(shapes: Shapes, trace: &'t Trace) -> Self {
+        Self {
+            shapes,
+            prompts: trace.prompts(),
+            counters: Vec::new(),
+        }
+    }
+
+    /// In the order of the prompts.
+    pub fn flops(&self) -> impl Iterator<Item = Flops> {
+        self.counters.iter().map(|counter| counter.flops)
+    }
+}
+
+impl Observer for FlopsPerPrompt<'_> {
+    fn begin_prompt(&mut self, prompt: usize) {
+        let prompt_len = self.prompts[prompt].prompt_len;
+        self.counters
+            .push(FlopCounter::new(self.shapes, prompt_len));
+    }
+
+    fn round(&mut self, round: &ReplayedRound) {
+        let counter = self.counters.last_mut().expect("a prompt has begun");
+        counter.add(RoundRows::from(round));
     }
 }
 

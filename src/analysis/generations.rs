@@ -41,14 +41,14 @@ impl Generations {
         self.by_trial.is_empty()
     }
 
-    /// Those of one trial, of all repeats and shards.
+    /// Those of one trial, of all repeats and shards, in the order of prompts and repeats.
     pub fn of(&self, trial_id: &str, mode: Mode) -> impl Iterator<Item = &GenerationRecord> {
         self.entries(trial_id, mode)
             .iter()
             .map(|entry| &entry.generation)
     }
 
-    fn entries(&self, trial_id: &str, mode: Mode) -> &[Entry] {
+    pub fn entries(&self, trial_id: &str, mode: Mode) -> &[Entry] {
         let key = (trial_id.to_owned(), mode);
         self.by_trial.get(&key).map_or(&[], Vec::as_slice)
     }

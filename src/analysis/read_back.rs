@@ -127,10 +127,14 @@ impl ReadBack {
 
     /// The id of a trial in the tables.
     pub fn id(&self, trial: &TrialView) -> Option<&str> {
-        self.records
-            .iter()
-            .find(|row| row.label == trial.label && row.mode == trial.mode.name())
-            .map(|row| row.trial_id.as_str())
+        self.record(trial).map(|row| row.trial_id.as_str())
+    }
+
+    /// The row of a trial.
+    pub fn record(&self, trial: &TrialView) -> Option<&TrialRecord> {
+        let is_its_own =
+            |row: &&TrialRecord| row.label == trial.label && row.mode == trial.mode.name();
+        self.records.iter().find(is_its_own)
     }
 }
 
@@ -140,31 +144,18 @@ fn checked(
     bootstrap: &Bootstrap,
 ) -> Option<CheckedTrial> {
     let speedup = |row: &TrialRecord| {
-        let known = interval(row.speedup, row.speedup_low, row.speedup_high, bootstrap);
+        let known = Interval::read(
+            row.speedup,
+            row.speedup_low,
+            row.speedup_high,
+            bootstrap.confidence,
+        );
         known.filter(|interval| interval.estimate.is_finite())
     };
     Some(CheckedTrial {
         label: live.label.clone(),
         predicted: speedup(replayed)?,
         measured: speedup(live)?,
-    })
-}
-
-/// An estimate with its ends; unbounded where the table has none.
-fn interval(
-    estimate: Option<f64>,
-    low: Option<f64>,
-    high: Option<f64>,
-    bootstrap: &Bootstrap,
-) -> Option<Interval> {
-    let unbounded = Interval::unbounded(estimate?, bootstrap.confidence);
-    Some(match (low, high) {
-        (Some(low), Some(high)) => Interval {
-            low,
-            high,
-            ..unbounded
-        },
-        (None | Some(_), None) | (None, Some(_)) => unbounded,
     })
 }
 
@@ -223,7 +214,8 @@ impl Reader<'_> {
     }
 
     fn measures(&self, row: &TrialRecord, decoder: &DecoderSpec, mode: Mode) -> Measures {
-        let interval = |estimate, low, high| interval(estimate, low, high, self.bootstrap);
+        let confidence = self.bootstrap.confidence;
+        let interval = |estimate, low, high| Interval::read(estimate, low, high, confidence);
         let rate = |counted: u64, over: u64| (over > 0).then(|| counted as f64 / over as f64);
         let filled = row
             .filled_per_forward

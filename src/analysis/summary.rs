@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::analysis::measured::{Baseline, Measured};
+use crate::analysis::metrics::figures_of_replay;
+use crate::analysis::rates::{acceptance_rate, exact_match, ratio_of_sums, share};
 use crate::analysis::trial_row::{axis_names, dropped_note, plain, record};
 use crate::analysis::view::{DraftRule, Measures, TrialKind, TrialView};
 use crate::config::decoder::DecoderSpec;
@@ -13,8 +15,7 @@ use crate::policy::stop::StopRule;
 use crate::record::journal::Entry;
 use crate::record::schema::{GenerationRecord, Mode, TrialRecord};
 use crate::stats::bootstrap::Bootstrap;
-use crate::stats::interval::{Confidence, Interval};
-use crate::stats::proportion::wilson;
+use crate::stats::interval::Interval;
 use crate::stats::sample::Pairs;
 
 /// The trials of a run as a report and a table see them, the baseline first.
@@ -117,6 +118,13 @@ impl<'b> Summariser<'b> {
             &self.axis_names,
         );
         record.note = dropped_after.map(dropped_note);
+        if mode == Mode::Replay {
+            // What ran here gets its figures with the metrics of its rounds.
+            let rows = measured
+                .as_ref()
+                .map_or(&[][..], |measured| measured.rows.as_slice());
+            record.figures = figures_of_replay(rows, self.bootstrap);
+        }
         self.summary.records.push(record);
         TrialView {
             label: trial.label.clone(),
@@ -213,32 +221,6 @@ pub(super) fn ratio(numerator: u64, denominator: u64) -> Option<f64> {
     (denominator > 0).then(|| numerator as f64 / denominator as f64)
 }
 
-/// Ratio of sums with an interval over prompts; none where nothing was counted.
-fn ratio_interval(
-    rows: &[&GenerationRecord],
-    bootstrap: &Bootstrap,
-    numerator: impl Fn(&GenerationRecord) -> u64,
-    denominator: impl Fn(&GenerationRecord) -> u64,
-) -> Option<Interval> {
-    let column = |field: &dyn Fn(&GenerationRecord) -> u64| -> Vec<f64> {
-        rows.iter().map(|row| field(row) as f64).collect()
-    };
-    if sum(rows, &denominator) == 0 {
-        return None;
-    }
-    let pairs = Pairs::new(column(&numerator), column(&denominator)).ok()?;
-    Some(bootstrap.ratio_of_sums(&pairs))
-}
-
-fn share(
-    rows: &[&GenerationRecord],
-    holds: impl Fn(&GenerationRecord) -> Option<bool>,
-) -> Option<Interval> {
-    let answers: Vec<bool> = rows.iter().filter_map(|row| holds(row)).collect();
-    let right = answers.iter().filter(|answer| **answer).count() as u64;
-    wilson(right, answers.len() as u64, Confidence::P95)
-}
-
 fn measures(
     own: &Measured<'_>,
     baseline: Option<&Baseline>,
@@ -272,40 +254,22 @@ fn measures(
             .and_then(|pairs| bootstrap.geometric_mean_ratio(pairs).ok()),
         speedup_projected: baseline.and_then(|baseline| baseline.projected_speedup(own)),
         tokens_per_second: committed as f64 / (own.prompt_ns.iter().sum::<f64>() / 1e9),
-        acceptance_rate: if is_window {
-            let known: Vec<&GenerationRecord> = rows
-                .iter()
-                .copied()
-                .filter(|row| row.agreed.is_some())
-                .collect();
-            ratio_interval(
-                &known,
-                bootstrap,
-                |row| row.agreed.unwrap_or(0),
-                |row| row.committed,
-            )
-        } else {
-            ratio_interval(rows, bootstrap, |row| row.accepted, |row| row.drafted)
-        },
+        acceptance_rate: acceptance_rate(rows, bootstrap),
         block_efficiency: ratio(committed, forwards).unwrap_or(0.0),
         tokens_per_forward: ratio(committed, forwards).unwrap_or(0.0),
         drafted: sum(rows, |row| row.drafted),
         accepted: sum(rows, |row| row.accepted),
         committed,
-        filled_per_forward: is_window
-            .then(|| {
-                ratio_interval(
-                    rows,
-                    bootstrap,
-                    |row| row.filled,
-                    |row| row.verifier_forwards,
-                )
-            })
-            .flatten(),
+        filled_per_forward: {
+            let filled = rows
+                .iter()
+                .map(|row| (row.filled as f64, row.verifier_forwards as f64));
+            ratio_of_sums(filled, bootstrap).filter(|_| is_window)
+        },
         shared_forwards: sum(rows, |row| row.shared_forwards),
         fills: None,
-        exact_match: share(rows, |row| row.is_correct),
-        same_text: share(rows, |row| baseline?.has_same_text(row)),
+        exact_match: exact_match(rows),
+        same_text: share(rows.iter().filter_map(|row| baseline?.has_same_text(row))),
         draft_len_histogram: own.draft_lens.clone(),
         prompt_ns: own.prompt_ns.clone(),
     }

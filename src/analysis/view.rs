@@ -234,6 +234,9 @@ impl TrialView {
     }
 }
 
+/// Name of what is said of every prompt, beside the names of categories.
+pub const ALL_PROMPTS: &str = "all prompts";
+
 /// `None` for an estimate that is not a number.
 pub fn finite(interval: Option<Interval>) -> Option<Interval> {
     interval.filter(|interval| interval.estimate.is_finite())

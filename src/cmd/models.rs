@@ -49,6 +49,14 @@ struct BatchedPair {
     drafter: Option<BatchedLm>,
 }
 
+fn shape(model: &Option<LoadedModel>) -> Option<ModelShape> {
+    let model = model.as_ref()?;
+    Some(ModelShape {
+        n_parameters: model.lm.n_parameters() as u64,
+        attention_width: model.attention_width as u64,
+    })
+}
+
 impl LoadedModels {
     /// Loads what is named and compares the tokenizers.
     ///
@@ -119,22 +127,21 @@ impl LoadedModels {
 
     /// What a row costs in the models that this decoder uses; none when one of them is not loaded.
     pub fn shapes(&self, decoder: &DecoderSpec) -> Option<Shapes> {
-        let shape = |model: &Option<LoadedModel>| {
-            let model = model.as_ref()?;
-            Some(ModelShape {
-                n_parameters: model.lm.n_parameters() as u64,
-                attention_width: model.attention_width as u64,
-            })
-        };
         let (verifier, drafter) = match decoder {
             DecoderSpec::Autoregressive { .. } => (shape(&self.verifier)?, None),
-            DecoderSpec::Speculative { .. } => {
-                (shape(&self.verifier)?, Some(shape(&self.drafter)?))
-            }
+            DecoderSpec::Speculative { .. } => return self.pair_shapes(),
             DecoderSpec::Window { .. } => (shape(&self.window)?, None),
             DecoderSpec::WindowDraft { .. } => (shape(&self.verifier)?, Some(shape(&self.window)?)),
         };
         Some(Shapes { verifier, drafter })
+    }
+
+    /// What a row costs in verifier and drafter; none when one of them is not loaded.
+    pub fn pair_shapes(&self) -> Option<Shapes> {
+        Some(Shapes {
+            verifier: shape(&self.verifier)?,
+            drafter: Some(shape(&self.drafter)?),
+        })
     }
 
     /// Drafter and verifier.

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use crate::analysis::flops::{FlopsPerPrompt, Shapes};
 use crate::analysis::measured::Measured;
 use crate::cmd::measure::Prompt;
-use crate::cmd::rows::finish_name;
+use crate::cmd::rows::{finish_name, note_flops};
 use crate::engine::speculative::SpeculativeRule;
 use crate::plan::Trial;
 use crate::record::journal::Entry;
@@ -13,7 +14,7 @@ use crate::stats::interval::Interval;
 use crate::stats::sample::Sample;
 use crate::trace::Trace;
 use crate::trace::cost::{CostModel, Costs};
-use crate::trace::replay::{Replay, ReplayRefusal, Totals};
+use crate::trace::replay::{Replay, ReplayRefusal, Totals, TotalsPerPrompt};
 
 /// What all replays of a run have in common.
 #[derive(Debug)]
@@ -24,8 +25,9 @@ pub struct Predictor<'r> {
     pub profile: Option<Costs>,
     /// By the prompts of the trace.
     prompts: Vec<PromptFacts>,
-    /// Autoregressive decoding of each prompt, and of all.
-    baseline: Vec<Totals>,
+    /// Of the pair; none where the models are not known.
+    shapes: Option<Shapes>,
+    /// Autoregressive decoding of all prompts.
     baseline_sum: Totals,
 }
 
@@ -68,40 +70,80 @@ impl<'r> Predictor<'r> {
         profile: Option<Costs>,
         prompts: Vec<PromptFacts>,
     ) -> Result<Self, ReplayRefusal> {
-        let recorded = trace.header().entropies.first().copied();
-        let rule = SpeculativeRule::without_drafts(recorded.unwrap_or_default());
-        let baseline = Replay::new(trace, &rule)?.totals();
+        let mut baseline_sum = Totals::default();
+        Replay::new(trace, &without_drafts(trace))?.run(&mut baseline_sum);
         Ok(Self {
             trace,
             costs,
             profile,
             prompts,
-            baseline_sum: sum(&baseline),
-            baseline,
+            shapes: None,
+            baseline_sum,
         })
     }
 
+    /// Lets the rows say what models of these shapes compute.
+    #[must_use]
+    pub fn with_shapes(mut self, shapes: Option<Shapes>) -> Self {
+        self.shapes = shapes;
+        self
+    }
+
     /// Autoregressive decoding: one verifier forward of one row per token.
-    pub fn baseline(&self, trial: &Trial) -> Predicted {
-        let rows = self.rows(trial, &self.baseline, |facts| facts.verifier_prefill_ns);
-        Predicted {
+    ///
+    /// # Errors
+    /// When the trace has no entropy, so that it tells no rule.
+    pub fn baseline(&self, trial: &Trial) -> Result<Predicted, ReplayRefusal> {
+        let alone = self.shapes.map(|shapes| Shapes {
+            drafter: None,
+            ..shapes
+        });
+        let rule = without_drafts(self.trace);
+        let (totals, rows) =
+            self.replayed(trial, &rule, alone, |facts| facts.verifier_prefill_ns)?;
+        Ok(Predicted {
             rows,
-            totals: self.baseline.clone(),
+            totals,
             calibration: Interval::exact(1.0),
-        }
+        })
     }
 
     /// # Errors
     /// When the trace does not determine the rule.
     pub fn trial(&self, trial: &Trial, rule: &SpeculativeRule) -> Result<Predicted, ReplayRefusal> {
-        let totals = Replay::new(self.trace, rule)?.totals();
-        let rows = self.rows(trial, &totals, |facts| facts.pair_prefill_ns);
+        let (totals, rows) =
+            self.replayed(trial, rule, self.shapes, |facts| facts.pair_prefill_ns)?;
         let calibration = self.costs.speedup(&self.baseline_sum, &sum(&totals));
         Ok(Predicted {
             rows,
             totals,
             calibration,
         })
+    }
+
+    /// The totals of every prompt, and its row.
+    fn replayed(
+        &self,
+        trial: &Trial,
+        rule: &SpeculativeRule,
+        shapes: Option<Shapes>,
+        prefill_ns: impl Fn(&PromptFacts) -> u64,
+    ) -> Result<(Vec<Totals>, Vec<GenerationRecord>), ReplayRefusal> {
+        let replay = Replay::new(self.trace, rule)?;
+        let Some(shapes) = shapes else {
+            let totals = replay.totals();
+            let rows = self.rows(trial, &totals, prefill_ns);
+            return Ok((totals, rows));
+        };
+        let flops = FlopsPerPrompt::new(shapes, self.trace);
+        let mut both = (TotalsPerPrompt::default(), flops);
+        replay.run(&mut both);
+        let (totals, flops) = (both.0.0, both.1);
+        let mut rows = self.rows(trial, &totals, prefill_ns);
+        for (row, flops) in rows.iter_mut().zip(flops.flops()) {
+            note_flops(row, &shapes, &flops);
+        }
+        Ok((totals, rows))
     }
 
     /// Predicted speedup without prefill, and the acceptance rate; cheap enough for a ranking of
@@ -164,6 +206,12 @@ impl<'r> Predictor<'r> {
             })
             .collect()
     }
+}
+
+/// The rule of a pair that is autoregressive.
+fn without_drafts(trace: &Trace) -> SpeculativeRule {
+    let recorded = trace.header().entropies.first().copied();
+    SpeculativeRule::without_drafts(recorded.unwrap_or_default())
 }
 
 fn sum(totals: &[Totals]) -> Totals {

@@ -3,6 +3,7 @@
 use std::io::IsTerminal;
 
 use crate::analysis::cost::profile_costs;
+use crate::analysis::flops::Shapes;
 use crate::cli::ReplayArgs;
 use crate::cmd::Failure;
 use crate::cmd::download::fetch;
@@ -46,11 +47,12 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let profile = sweep
         .hardware_profile()?
         .filter(|_| args.hardware.is_some());
-    let (costs, mut manifest) = match &profile {
+    let (costs, shapes, mut manifest) = match &profile {
         Some(profile) => {
             let costs = CostModel::given(profile_costs(profile));
             (
                 costs,
+                None,
                 manifest(
                     &sweep,
                     &plan,
@@ -75,6 +77,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
         prompts: &[],
         entries: &[],
         profile: None,
+        shapes,
     };
     let folder = RunFolder::start(&args.out, &sweep.name, &yaml)?;
     folder.keep_profile(&sweep)?;
@@ -96,13 +99,13 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Costs of the sweep's own models on this device.
+/// Costs of the sweep's own models on this device, and their shapes.
 fn timed_here(
     sweep: &SweepSpec,
     plan: &Plan,
     trace: &Trace,
     config_hash: String,
-) -> Result<(CostModel, Manifest), Failure> {
+) -> Result<(CostModel, Option<Shapes>, Manifest), Failure> {
     let (mut models, prompts) = open(sweep, &model_names(sweep, plan), plan)?;
     let threads = rayon::current_num_threads();
     let manifest = manifest(
@@ -115,5 +118,5 @@ fn timed_here(
     );
     let samples = calibration(&prompts, &settings(sweep, &models)?, &mut models)?;
     let costs = CostModel::fit(&samples).map_err(|error| Failure::Other(error.to_string()))?;
-    Ok((costs, manifest))
+    Ok((costs, models.pair_shapes(), manifest))
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::analysis::cost::profile_costs;
+use crate::analysis::flops::Shapes;
 use crate::analysis::measured::Measured;
 use crate::analysis::summary::{Summariser, Summary, by_trial};
 use crate::cmd::Failure;
@@ -167,6 +168,8 @@ pub struct Replayed<'r> {
     pub prompts: &'r [Prompt],
     pub entries: &'r [Entry],
     pub profile: Option<&'r HardwareProfile>,
+    /// Of the pair; none where no model was loaded.
+    pub shapes: Option<Shapes>,
 }
 
 impl Replayed<'_> {
@@ -184,7 +187,8 @@ impl Replayed<'_> {
         let baseline = &trials[0];
         let Recorded { trace, costs } = self.recorded;
         let facts = prompt_facts(trace, self.prompts, self.entries, &baseline.id);
-        let predictor = Predictor::new(trace, costs, self.profile.map(profile_costs), facts)?;
+        let predictor = Predictor::new(trace, costs, self.profile.map(profile_costs), facts)?
+            .with_shapes(self.shapes);
         let mut summariser = Summariser::new(trials, bootstrap);
         let live = by_trial(self.entries);
         let measured = |trial: &Trial| {
@@ -198,7 +202,7 @@ impl Replayed<'_> {
         for (trial, reason) in &self.split.refused {
             summariser.add(trial, Mode::Replay, &Err(reason.clone()));
         }
-        let predicted = predictor.baseline(baseline);
+        let predicted = predictor.baseline(baseline)?;
         let profile = predictor.profile.as_ref();
         let measured_baseline = predicted.measured(profile);
         summariser.add_baseline(1, Mode::Replay, &measured_baseline);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use crate::analysis::flops::Flops;
+use crate::analysis::flops::{Flops, Shapes};
 use crate::cmd::agreement::Agreement;
 use crate::cmd::measure::Prompt;
 use crate::cmd::models::LoadedModels;
@@ -12,7 +12,7 @@ use crate::config::decoder::DecoderSpec;
 use crate::engine::step::{DraftStop, Finish, Generation, Outcome, Round, Slot};
 use crate::model::lm::TokenId;
 use crate::record::journal::Entry;
-use crate::record::schema::{PositionRecord, RoundRecord};
+use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord};
 
 pub(super) fn ns(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
@@ -89,14 +89,17 @@ pub(super) fn add_flops(
             Flops::of_window_draft(&shapes, row.drafter_token_instances, rounds)
         }
     };
+    note_flops(row, &shapes, &flops);
+    if let DecoderSpec::Window { .. } = decoder {
+        row.wasted_flops = None;
+    }
+}
+
+/// Of models of these shapes.
+pub(super) fn note_flops(row: &mut GenerationRecord, shapes: &Shapes, flops: &Flops) {
     row.verifier_flops = Some(flops.verifier);
     row.drafter_flops = shapes.drafter.map(|_| flops.drafter);
-    row.wasted_flops = match decoder {
-        DecoderSpec::Autoregressive { .. }
-        | DecoderSpec::Speculative { .. }
-        | DecoderSpec::WindowDraft { .. } => Some(flops.wasted),
-        DecoderSpec::Window { .. } => None,
-    };
+    row.wasted_flops = Some(flops.wasted);
 }
 
 fn hash(ids: &[TokenId]) -> String {

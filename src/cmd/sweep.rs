@@ -153,6 +153,7 @@ pub(super) fn measured(
                 prompts: &prompts,
                 entries: &entries,
                 profile: profile.as_ref(),
+                shapes: models.pair_shapes(),
             };
             let (summary, check) = replayed.summarise(&plan.trials, &mut tables, &bootstrap)?;
             (summary, Some(check))

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::analysis::cost::{ForwardTimes, profile_curve};
 use crate::analysis::details::{Details, add_details};
 use crate::analysis::hypotheses::verdict::Verdict;
-use crate::analysis::metrics::RunMetrics;
+use crate::analysis::metrics::{RunMetrics, replayed};
 use crate::analysis::read_back::{ReadBack, read_back};
 use crate::analysis::view::SweepView;
 use crate::cmd::Failure;
@@ -14,6 +14,7 @@ use crate::config::SweepSpec;
 use crate::plan::plan;
 use crate::record::data_hash::{VERDICTS, data_hash};
 use crate::record::manifest::{Manifest, Status};
+use crate::record::schema::Mode;
 use crate::report::files::Report;
 use crate::stats::bootstrap::Bootstrap;
 
@@ -40,6 +41,12 @@ impl FinishedRun<'_> {
         let mut view = view(self.sweep, &manifest, &mut back, bootstrap)?;
         add_details(&mut view, &back, self.folder, bootstrap)?;
         view.metrics = metrics::read(self.folder)?;
+        let compared = view.chosen().into_iter();
+        let of_replays: Vec<_> = compared
+            .filter(|trial| trial.mode == Mode::Replay)
+            .filter_map(|trial| Some(replayed(back.record(trial)?, bootstrap)))
+            .collect();
+        view.metrics.trials.extend(of_replays);
         view.verdicts = read_verdicts(self.folder)?;
         let is_judged = |name: &str| view.verdicts.iter().any(|one| one.experiment == name);
         let named = manifest.experiments.into_keys();

@@ -65,7 +65,7 @@ impl Report<'_> {
             data_hash: self.data_hash,
         };
         write_whole(&folder.join("report.html"), page.html().as_bytes())?;
-        let text = markdown::report(self.view, &figures, FIGURES, self.bootstrap);
+        let text = markdown::report(self.view, &tables, &figures, FIGURES, self.bootstrap);
         let marked = format!("{text}\n<!-- {} -->\n", self.mark());
         Ok(write_whole(&folder.join("report.md"), marked.as_bytes())?)
     }

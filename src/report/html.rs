@@ -3,7 +3,7 @@
 use crate::analysis::view::SweepView;
 use crate::report::figures::{Figure, FigureKind};
 use crate::report::markdown;
-use crate::report::tables::{Column, Row, TableView};
+use crate::report::tables::{Column, Row, TableView, Value};
 use crate::stats::bootstrap::Bootstrap;
 
 mod prose;
@@ -165,6 +165,14 @@ fn row(row: &Row, columns: &[Column]) -> String {
         .zip(columns)
         .map(|(cell, column)| {
             let text = escaped(&cell.value.text());
+            let text = match cell.value {
+                Value::Code(_) => format!("<code>{text}</code>"),
+                Value::Text(_)
+                | Value::Count(_)
+                | Value::Number { .. }
+                | Value::Interval { .. }
+                | Value::Nothing => text,
+            };
             let key = cell
                 .value
                 .sort_key()

@@ -3,7 +3,16 @@
 use crate::report::tables::{Cell, Column, Row, TableView};
 
 /// Tables that a paper prints; the others are for the screen.
-const PRINTED: [&str; 4] = ["main", "categories", "window", "verdicts"];
+const PRINTED: [&str; 8] = [
+    "main",
+    "categories",
+    "window",
+    "verdicts",
+    "acceptance",
+    "cost",
+    "latency",
+    "tuned",
+];
 /// A table with more rows does not fit on a page and may break over several.
 const MOST_ROWS_OF_A_PAGE: usize = 42;
 

@@ -3,20 +3,22 @@
 use crate::analysis::view::{SweepView, TrialView};
 use crate::report::figures::Figure;
 use crate::report::number;
+use crate::report::tables::TableView;
 use crate::report::verdict::ebsd_against_fixed;
 use crate::stats::bootstrap::{Bootstrap, Method};
 
 mod caveats;
-mod fills;
 mod metrics;
 mod replay;
+mod table;
 mod trials;
 mod verdicts;
 
-/// The report of a sweep in GitHub's Markdown. `figures` are linked relative to the folder
+/// The report of a sweep in GitHub's Markdown. `tables` are those of the view; `figures` are linked relative to the folder
 /// `figures_folder`, such as `figures`; `bootstrap` gives the verdict.
 pub fn report(
     view: &SweepView,
+    tables: &[TableView],
     figures: &[Figure],
     figures_folder: &str,
     bootstrap: &Bootstrap,
@@ -30,8 +32,8 @@ pub fn report(
         replay::section(view),
         figure_links(figures, figures_folder),
         caveats::section(view),
-        fills::section(view),
-        metrics::section(view),
+        fills(tables),
+        metrics::section(tables),
         trials::all(view),
         failures(view),
     ];
@@ -112,6 +114,12 @@ fn figure_links(figures: &[Figure], folder: &str) -> String {
     lines.join("\n\n")
 }
 
+/// What window decoders fill; empty without one.
+fn fills(tables: &[TableView]) -> String {
+    let fills = tables.iter().find(|table| table.id == "fills");
+    fills.map_or(String::new(), |fills| table::section(fills, 2))
+}
+
 fn failures(view: &SweepView) -> String {
     let failed: Vec<String> = view
         .trials
@@ -174,6 +182,7 @@ mod tests {
     use super::*;
     use crate::analysis::view::{CostCurve, CostPoint, DraftRule};
     use crate::report::small_view::{failed, trial, twelve, view};
+    use crate::report::tables::tables;
     use crate::stats::interval::Interval;
 
     fn small() -> SweepView {
@@ -191,7 +200,8 @@ mod tests {
     }
 
     fn text(view: &SweepView) -> String {
-        report(view, &[], "figures", &Bootstrap::default())
+        let bootstrap = Bootstrap::default();
+        report(view, &tables(view, &bootstrap), &[], "figures", &bootstrap)
     }
 
     #[test]

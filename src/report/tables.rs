@@ -1,4 +1,4 @@
-//! The tables of a report, before they become HTML or LaTeX: what stands in each cell, and from which
+//! The tables of a report, before they become HTML, LaTeX or Markdown: what stands in each cell, and from which
 //! file and column it comes.
 
 use self::parts::{categories, fills, replay};
@@ -10,6 +10,8 @@ use crate::stats::interval::Interval;
 
 mod best;
 mod columns;
+mod drafts;
+mod metrics;
 mod parts;
 mod trials;
 mod verdicts;
@@ -54,9 +56,17 @@ pub struct Cell {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     Text(String),
+    /// A piece of a model's text, to be shown as it is.
+    Code(String),
     Count(u64),
-    Number { value: f64, decimals: usize },
-    Interval { value: Interval, decimals: usize },
+    Number {
+        value: f64,
+        decimals: usize,
+    },
+    Interval {
+        value: Interval,
+        decimals: usize,
+    },
     Nothing,
 }
 
@@ -64,7 +74,7 @@ impl Value {
     /// As it is printed, without markup.
     pub fn text(&self) -> String {
         match self {
-            Self::Text(text) => number::printable(text),
+            Self::Text(text) | Self::Code(text) => number::printable(text),
             Self::Count(count) => count.to_string(),
             Self::Number { value, decimals } => number::number(*value, *decimals),
             Self::Interval { value, decimals } => number::interval(value, *decimals),
@@ -75,7 +85,7 @@ impl Value {
     /// What a table is sorted by; none for text and for what is missing.
     pub fn sort_key(&self) -> Option<f64> {
         let key = match self {
-            Self::Text(_) | Self::Nothing => return None,
+            Self::Text(_) | Self::Code(_) | Self::Nothing => return None,
             Self::Count(count) => *count as f64,
             Self::Number { value, .. } => *value,
             Self::Interval { value, .. } => value.estimate,
@@ -109,6 +119,15 @@ pub fn tables(view: &SweepView, bootstrap: &Bootstrap) -> Vec<TableView> {
         categories(view),
         window(view, bootstrap),
         verdicts::verdicts(view),
+        metrics::acceptance(view),
+        metrics::cost(view),
+        metrics::latency(view),
+        metrics::tuned(view),
+        drafts::hazard(view),
+        drafts::by_entropy(view),
+        drafts::signals(view),
+        drafts::shapes(view),
+        drafts::rejections(view),
         fills(view),
         replay(view),
         all(view),

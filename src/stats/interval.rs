@@ -100,6 +100,24 @@ impl Interval {
         }
     }
 
+    /// From the columns of a table; unbounded where it has no ends.
+    pub fn read(
+        estimate: Option<f64>,
+        low: Option<f64>,
+        high: Option<f64>,
+        confidence: Confidence,
+    ) -> Option<Self> {
+        let unbounded = Self::unbounded(estimate?, confidence);
+        Some(match (low, high) {
+            (Some(low), Some(high)) => Self {
+                low,
+                high,
+                ..unbounded
+            },
+            (None | Some(_), None) | (None, Some(_)) => unbounded,
+        })
+    }
+
     /// Whether both ends are finite.
     pub fn is_bounded(&self) -> bool {
         self.low.is_finite() && self.high.is_finite()

@@ -11,8 +11,7 @@ use std::ops::Range;
 
 use self::generations::Generations;
 pub use self::refusal::ReplayRefusal;
-use self::totals::TotalsPerPrompt;
-pub use self::totals::{Forwards, Stops, Totals};
+pub use self::totals::{Forwards, Stops, Totals, TotalsPerPrompt};
 use super::Trace;
 use crate::engine::speculative::SpeculativeRule;
 use crate::engine::speculative::course::{Bounds, Course, SlotFacts, Terms};
@@ -53,6 +52,19 @@ pub trait Observer {
 
     /// A round has ended.
     fn round(&mut self, round: &ReplayedRound);
+}
+
+/// Two who are told the same.
+impl<A: Observer, B: Observer> Observer for (A, B) {
+    fn begin_prompt(&mut self, prompt: usize) {
+        self.0.begin_prompt(prompt);
+        self.1.begin_prompt(prompt);
+    }
+
+    fn round(&mut self, round: &ReplayedRound) {
+        self.0.round(round);
+        self.1.round(round);
+    }
 }
 
 /// Rows looked at in a draft.

@@ -2,9 +2,12 @@
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use wedlm_bench::analysis::bins::ENTROPY_EDGES;
 use wedlm_bench::analysis::details::{
-    Category, CategoryTrial, Details, DraftEntropies, ENTROPY_EDGES, Hazard, HazardSlot, Latency,
+    Category, CategoryTrial, Details, DraftEntropies, Hazard, Latency,
 };
+use wedlm_bench::analysis::hazard::HazardSlot;
+use wedlm_bench::analysis::metrics::Quality;
 use wedlm_bench::analysis::view::{
     CheckedTrial, CostCurve, CostPoint, DraftRule, Measures, ReplayCheck, SweepView, TrialKind,
     TrialView,
@@ -127,7 +130,10 @@ fn details(view: &SweepView) -> Details {
                 speedup: trial.speedup().map(|one| around(one.estimate + shift, 0.1)),
                 against_fixed: (place > 0).then(|| around(1.0 + shift - 0.02 * place as f64, 0.06)),
                 acceptance_rate: trial.acceptance_rate(),
-                exact_match: wilson(n_prompts as u64 - 3, n_prompts as u64, Confidence::P95),
+                quality: Quality {
+                    exact_match: wilson(n_prompts as u64 - 3, n_prompts as u64, Confidence::P95),
+                    ..Quality::default()
+                },
             })
             .collect(),
     };
@@ -146,6 +152,7 @@ fn details(view: &SweepView) -> Details {
         let reached = 900 >> place;
         let rejected = reached / (3 + place as u64);
         HazardSlot {
+            slot: place,
             reached,
             rejected,
             share: around(

@@ -1,11 +1,24 @@
 //! The sums of a replay are the sums over its rounds.
 
+use wedlm_bench::analysis::flops::{Flops, FlopsPerPrompt, ModelShape, Shapes};
 use wedlm_bench::engine::speculative::SpeculativeRule;
 use wedlm_bench::engine::step::{Counts, DraftStop, Generation};
 use wedlm_bench::trace::replay::{Forwards, Replay, Totals};
 
 use super::rules::{ORDERS, STOP_RULES, rule};
 use super::{BOUNDS, STREAM_RULES, live, prompts, requests, stop_strings, trace_of};
+
+/// Of no model: numbers that cannot be taken for each other.
+const SHAPES: Shapes = Shapes {
+    verifier: ModelShape {
+        n_parameters: 1_000,
+        attention_width: 10,
+    },
+    drafter: Some(ModelShape {
+        n_parameters: 100,
+        attention_width: 1,
+    }),
+};
 
 /// Rows and contexts of the first drafter forwards of the rounds, of the later ones, and of the verifier's,
 /// as the rounds of a generation tell them. The drafter's cache is followed token by token.
@@ -82,7 +95,7 @@ fn assert_are_sums(totals: &Totals, generation: &Generation, prompt_len: usize) 
 }
 
 #[test]
-fn the_totals_of_a_prompt_are_the_sums_over_its_live_rounds() {
+fn totals_and_operations_of_a_prompt_are_those_of_its_live_rounds() {
     let (prompts, stop_strings) = (prompts(), stop_strings());
     let requests = requests(&prompts, &stop_strings, 0.0, 3);
     let trace = trace_of(&requests);
@@ -95,12 +108,17 @@ fn the_totals_of_a_prompt_are_the_sums_over_its_live_rounds() {
                 ..rule(json)
             };
             let replay = Replay::new(&trace, &rule).unwrap();
+            let mut flops = FlopsPerPrompt::new(SHAPES, &trace);
+            replay.run(&mut flops);
+            let mut flops = flops.flops();
             let per_prompt = replay.totals();
             let live = live(&rule, &requests);
             assert_eq!(per_prompt.len(), live.len());
             let mut sum = Totals::default();
             for ((totals, live), prompt) in per_prompt.iter().zip(&live).zip(&prompts) {
                 assert_are_sums(totals, live, prompt.len());
+                let of_live = Flops::of_rounds(&SHAPES, prompt.len(), &live.rounds);
+                assert_eq!(flops.next(), Some(of_live), "{rule:?}");
                 sum += totals;
             }
             let mut all = Totals::default();

@@ -2,15 +2,18 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::{ALL_PROMPTS, Category, CategoryTrial, Chosen, Latency};
+use super::{Category, CategoryTrial, Chosen, Latency};
 use crate::analysis::generations::Generations;
+use crate::analysis::metrics::quality;
+use crate::analysis::rates::{acceptance_rate, ratio_of_sums};
 use crate::analysis::read_back::ReadBack;
-use crate::analysis::view::{SweepView, TrialKind, TrialView};
-use crate::record::schema::GenerationRecord;
+use crate::analysis::timed::{TimedPrompt, timed_prompts};
+use crate::analysis::view::{ALL_PROMPTS, SweepView, TrialKind, TrialView};
+use crate::record::journal::Entry;
+use crate::record::schema::{GenerationRecord, Mode};
 use crate::stats::bootstrap::Bootstrap;
-use crate::stats::interval::{Confidence, Interval};
-use crate::stats::proportion::wilson;
-use crate::stats::sample::{Pairs, Sample};
+use crate::stats::interval::Interval;
+use crate::stats::sample::Sample;
 
 /// The trials that a report compares, prompt by prompt.
 pub(super) struct OfPrompts<'a> {
@@ -20,129 +23,140 @@ pub(super) struct OfPrompts<'a> {
     pub bootstrap: &'a Bootstrap,
 }
 
-/// Nanoseconds and first generation by prompt.
-type ByPrompt<'a> = BTreeMap<usize, (f64, &'a GenerationRecord)>;
+/// One of these trials with its prompts.
+struct OfTrial<'a> {
+    trial: &'a TrialView,
+    is_baseline: bool,
+    prompts: Vec<TimedPrompt<'a>>,
+    /// Times by prompt that are comparable between trials, see
+    /// [`prompt_ns`](crate::analysis::view::Measures::prompt_ns).
+    comparable_ns: BTreeMap<usize, f64>,
+}
 
 impl OfPrompts<'_> {
     fn generations(&self) -> &Generations {
         &self.back.generations
     }
 
-    /// The prompts of a trial with their times, when it has a time of each.
-    fn by_prompt(&self, id: &str, trial: &TrialView) -> ByPrompt<'_> {
-        let mut first: BTreeMap<usize, &GenerationRecord> = BTreeMap::new();
-        for row in self.generations().of(id, trial.mode) {
-            first.entry(row.prompt).or_insert(row);
-        }
-        let times = trial.measures().map_or(&[][..], |one| &one.prompt_ns);
-        if times.len() != first.len() {
-            return BTreeMap::new();
-        }
-        let timed = first.into_iter().zip(times);
-        timed
-            .map(|((prompt, row), ns)| (prompt, (*ns, row)))
-            .collect()
-    }
-
-    /// What a trial is compared with: autoregressive decoding of its batch size, predicted where the
-    /// trial is.
-    fn baseline_ns(&self, trial: &TrialView) -> BTreeMap<usize, f64> {
-        let baseline = self
-            .view
-            .baseline
-            .iter()
-            .chain(&self.view.trials)
-            .find(|one| {
-                one.kind == TrialKind::Autoregressive && one.batch_size == trial.batch_size
-            });
-        let Some((baseline, id)) =
-            baseline.and_then(|baseline| Some((baseline, self.back.id(baseline)?)))
-        else {
-            return BTreeMap::new();
-        };
-        if trial.mode == baseline.mode {
-            let timed = self.by_prompt(id, baseline).into_iter();
-            return timed.map(|(prompt, (ns, _))| (prompt, ns)).collect();
-        }
+    fn of_trial<'s>(&'s self, id: &str, trial: &'s TrialView) -> OfTrial<'s> {
         let rows = self.generations().of(id, trial.mode);
-        rows.map(|row| (row.prompt, row.wall_ns as f64)).collect()
+        let prompts: Vec<usize> = rows.map(|row| row.prompt).collect();
+        let prompts = prompts.chunk_by(|one, other| one == other);
+        let prompts: Vec<usize> = prompts.map(|repeats| repeats[0]).collect();
+        let times = trial.measures().map_or(&[][..], |one| &one.prompt_ns);
+        let comparable_ns = match prompts.len() == times.len() {
+            true => prompts.into_iter().zip(times.iter().copied()).collect(),
+            false => BTreeMap::new(),
+        };
+        OfTrial {
+            trial,
+            is_baseline: trial.kind == TrialKind::Autoregressive,
+            prompts: self.timed(id, trial),
+            comparable_ns,
+        }
     }
 
+    /// The prompts of a trial beside autoregressive decoding of its batch size, which is predicted where
+    /// the trial is.
+    fn timed(&self, id: &str, trial: &TrialView) -> Vec<TimedPrompt<'_>> {
+        let mut known = self.view.baseline.iter().chain(&self.view.trials);
+        let baseline = known.find(|one| {
+            one.kind == TrialKind::Autoregressive && one.batch_size == trial.batch_size
+        });
+        let baseline = baseline.and_then(|baseline| self.back.id(baseline));
+        let baseline = baseline.unwrap_or_default();
+        match trial.mode {
+            Mode::Live => {
+                let entries = |id: &str| -> Vec<&Entry> {
+                    self.generations().entries(id, Mode::Live).iter().collect()
+                };
+                timed_prompts(&entries(id), &entries(baseline))
+            }
+            Mode::Replay => {
+                let theirs = self.generations().of(baseline, Mode::Replay);
+                let theirs: BTreeMap<usize, f64> =
+                    theirs.map(|row| (row.prompt, row.wall_ns as f64)).collect();
+                let rows = self.generations().of(id, Mode::Replay);
+                rows.map(|row| TimedPrompt {
+                    row,
+                    ns: row.wall_ns as f64,
+                    baseline_ns: theirs.get(&row.prompt).copied(),
+                })
+                .collect()
+            }
+        }
+    }
+
+    /// The baseline and the trials that are compared, on all prompts and on each kind.
     pub fn categories(&self) -> Vec<Category> {
+        let baseline = self.view.baseline.iter();
+        let baseline = baseline.filter_map(|trial| Some((self.back.id(trial)?, trial)));
+        let compared: Vec<OfTrial<'_>> = baseline
+            .chain(self.chosen.trials.iter().copied())
+            .map(|(id, trial)| self.of_trial(id, trial))
+            .collect();
         let mut prompts: BTreeMap<&str, HashSet<usize>> = BTreeMap::new();
         let mut all = HashSet::new();
-        for (id, trial) in &self.chosen.trials {
-            for row in self.generations().of(id, trial.mode) {
-                prompts.entry(&row.category).or_default().insert(row.prompt);
-                all.insert(row.prompt);
-            }
+        for row in compared.iter().flat_map(|one| &one.prompts) {
+            let row = row.row;
+            prompts.entry(&row.category).or_default().insert(row.prompt);
+            all.insert(row.prompt);
         }
         if prompts.len() < 2 {
             prompts.clear();
         }
         let all = Some((ALL_PROMPTS, all)).filter(|(_, all)| !all.is_empty());
         let fixed = self.view.best_fixed().and_then(|fixed| {
-            let id = self.back.id(fixed)?;
-            let timed = self.by_prompt(id, fixed).into_iter();
-            let times: BTreeMap<usize, f64> = timed.map(|(prompt, (ns, _))| (prompt, ns)).collect();
-            Some((fixed, times))
+            let mut compared = compared.iter();
+            compared.find(|one| std::ptr::eq(one.trial, fixed))
         });
-        let trials: Vec<_> = self
-            .chosen
-            .trials
-            .iter()
-            .map(|(id, trial)| (*trial, self.by_prompt(id, trial), self.baseline_ns(trial)))
-            .collect();
         all.into_iter()
             .chain(prompts)
             .map(|(name, prompts)| Category {
                 name: name.to_owned(),
                 n_prompts: prompts.len(),
-                trials: trials
+                trials: compared
                     .iter()
-                    .map(|(trial, own, baseline)| {
-                        let own: ByPrompt<'_> = own
-                            .iter()
-                            .filter(|(prompt, _)| prompts.contains(prompt))
-                            .map(|(prompt, both)| (*prompt, *both))
-                            .collect();
-                        let against = fixed
-                            .as_ref()
-                            .filter(|(fixed, _)| !std::ptr::eq(*fixed, *trial));
-                        CategoryTrial {
-                            label: trial.label.clone(),
-                            family: trial.family.clone(),
-                            lossless: trial.lossless,
-                            speedup: self.ratio(baseline, &own),
-                            against_fixed: against.and_then(|(_, times)| self.ratio(times, &own)),
-                            acceptance_rate: self.acceptance_rate(trial, &own),
-                            exact_match: exact_match(&own),
-                        }
-                    })
+                    .map(|one| self.on_prompts(one, fixed, &prompts))
                     .collect(),
             })
             .collect()
     }
 
-    /// Σ their time / Σ own over the prompts that both have.
-    fn ratio(&self, theirs: &BTreeMap<usize, f64>, own: &ByPrompt<'_>) -> Option<Interval> {
-        let both = own
-            .iter()
-            .filter_map(|(prompt, (ns, _))| Some((*theirs.get(prompt)?, *ns)));
-        let (theirs, own) = both.unzip();
-        let pairs = Pairs::new(theirs, own).ok()?;
-        Some(self.bootstrap.ratio_of_sums(&pairs))
+    fn on_prompts(
+        &self,
+        one: &OfTrial<'_>,
+        fixed: Option<&OfTrial<'_>>,
+        prompts: &HashSet<usize>,
+    ) -> CategoryTrial {
+        let own = one.prompts.iter();
+        let own = own.filter(|prompt| prompts.contains(&prompt.row.prompt));
+        let rows: Vec<&GenerationRecord> = own.clone().map(|prompt| prompt.row).collect();
+        let speedup = ratio_of_sums(own.filter_map(TimedPrompt::pair), self.bootstrap);
+        let other = fixed.filter(|fixed| !std::ptr::eq(fixed.trial, one.trial));
+        CategoryTrial {
+            label: one.trial.label.clone(),
+            family: one.trial.family.clone(),
+            lossless: one.trial.lossless,
+            speedup: speedup.filter(|_| !one.is_baseline),
+            against_fixed: other.and_then(|fixed| self.against(fixed, one, &rows)),
+            acceptance_rate: acceptance_rate(&rows, self.bootstrap),
+            quality: quality(&rows, self.bootstrap),
+        }
     }
 
-    fn acceptance_rate(&self, trial: &TrialView, own: &ByPrompt<'_>) -> Option<Interval> {
-        let is_window = trial.kind == TrialKind::Window;
-        let counts = own.values().filter_map(|(_, row)| match is_window {
-            true => Some((row.agreed? as f64, row.committed as f64)),
-            false => Some((row.accepted as f64, row.drafted as f64)),
+    /// Σ time of the fixed draft length / Σ own over the prompts that both have.
+    fn against(
+        &self,
+        fixed: &OfTrial<'_>,
+        own: &OfTrial<'_>,
+        rows: &[&GenerationRecord],
+    ) -> Option<Interval> {
+        let pairs = rows.iter().filter_map(|row| {
+            let theirs = fixed.comparable_ns.get(&row.prompt)?;
+            Some((*theirs, *own.comparable_ns.get(&row.prompt)?))
         });
-        let (numerator, denominator) = counts.unzip();
-        let pairs = Pairs::new(numerator, denominator).ok()?;
-        Some(self.bootstrap.ratio_of_sums(&pairs))
+        ratio_of_sums(pairs, self.bootstrap)
     }
 
     pub fn latencies(&self) -> Vec<Latency> {
@@ -174,10 +188,4 @@ impl OfPrompts<'_> {
             })
             .collect()
     }
-}
-
-fn exact_match(own: &ByPrompt<'_>) -> Option<Interval> {
-    let answers: Vec<bool> = own.values().filter_map(|(_, row)| row.is_correct).collect();
-    let right = answers.iter().filter(|answer| **answer).count() as u64;
-    wilson(right, answers.len() as u64, Confidence::P95)
 }

@@ -1,12 +1,11 @@
 //! What became of the slots of drafts: rejection by slot and by entropy.
 
-use std::collections::BTreeMap;
-
-use super::{DraftEntropies, ENTROPY_EDGES, Hazard, HazardSlot};
+use super::{DraftEntropies, Hazard};
+use crate::analysis::bins::{ENTROPY_EDGES, bin_of};
+use crate::analysis::hazard::hazard;
 use crate::analysis::view::TrialView;
 use crate::record::schema::{PositionRecord, RoundRecord};
 use crate::stats::bootstrap::Bootstrap;
-use crate::stats::sample::Pairs;
 
 /// Rounds by draft length, from 0 on.
 pub(super) fn counts_of_draft_lens(rounds: &[&RoundRecord]) -> Vec<u64> {
@@ -21,29 +20,13 @@ pub(super) fn counts_of_draft_lens(rounds: &[&RoundRecord]) -> Vec<u64> {
 }
 
 /// How often each slot is rejected; none when the verifier tested no slot.
-pub(super) fn hazard(
+pub(super) fn hazard_of(
     trial: &TrialView,
     rounds: &[&RoundRecord],
     bootstrap: &Bootstrap,
 ) -> Option<Hazard> {
-    let n_slots = rounds.iter().map(|round| round.tested).max()?;
-    let slots = (0..n_slots)
-        .filter_map(|slot| {
-            let mut by_prompt: BTreeMap<usize, (f64, f64)> = BTreeMap::new();
-            for round in rounds.iter().filter(|round| round.tested > slot) {
-                let (rejected, reached) = by_prompt.entry(round.prompt).or_default();
-                *rejected += f64::from(u8::from(round.accepted == slot));
-                *reached += 1.0;
-            }
-            let (rejected, reached): (Vec<f64>, Vec<f64>) = by_prompt.into_values().unzip();
-            Some(HazardSlot {
-                reached: reached.iter().sum::<f64>() as u64,
-                rejected: rejected.iter().sum::<f64>() as u64,
-                share: bootstrap.ratio_of_sums(&Pairs::new(rejected, reached).ok()?),
-            })
-        })
-        .collect();
-    (n_slots > 0).then(|| Hazard {
+    let slots = hazard(rounds, bootstrap);
+    (!slots.is_empty()).then(|| Hazard {
         label: trial.label.clone(),
         family: trial.family.clone(),
         slots,
@@ -55,8 +38,7 @@ pub(super) fn entropies(trial: &TrialView, slots: &[&PositionRecord]) -> Option<
     let count = |outcome: &str| {
         let mut counts = vec![0; ENTROPY_EDGES.len() + 1];
         for slot in slots.iter().filter(|slot| slot.outcome == outcome) {
-            let below = |edge: &&f64| slot.entropy_nats >= **edge;
-            counts[ENTROPY_EDGES.iter().take_while(below).count()] += 1;
+            counts[bin_of(&ENTROPY_EDGES, slot.entropy_nats)] += 1;
         }
         counts
     };
@@ -90,35 +72,19 @@ mod tests {
         }
     }
 
-    fn round(prompt: usize, tested: usize, accepted: usize) -> RoundRecord {
-        RoundRecord {
-            prompt,
-            tested,
-            accepted,
-            draft_len: tested + 1,
-            ..RoundRecord::default()
-        }
-    }
-
     #[test]
-    fn the_hazard_of_a_slot_is_the_share_rejected_of_those_that_reached_it() {
-        // Slot 0 is reached four times and rejected once; slot 1 three times, rejected twice.
-        let rounds = [
-            round(0, 2, 2),
-            round(0, 1, 0),
-            round(1, 2, 1),
-            round(1, 2, 1),
-        ];
+    fn rounds_are_counted_by_the_length_of_their_draft() {
+        let rounds = [2, 3, 3].map(|draft_len| RoundRecord {
+            draft_len,
+            ..RoundRecord::default()
+        });
         let rounds: Vec<&RoundRecord> = rounds.iter().collect();
-        let hazard = hazard(&trial(), &rounds, &Bootstrap::default()).unwrap();
-        let facts: Vec<(u64, u64)> = hazard
-            .slots
-            .iter()
-            .map(|slot| (slot.rejected, slot.reached))
-            .collect();
-        assert_eq!(facts, [(1, 4), (2, 3)]);
-        assert_eq!(hazard.slots[0].share.estimate, 0.25);
-        assert_eq!(counts_of_draft_lens(&rounds), [0, 0, 1, 3]);
+        assert_eq!(counts_of_draft_lens(&rounds), [0, 0, 1, 2]);
+        assert_eq!(
+            hazard_of(&trial(), &rounds, &Bootstrap::default()),
+            None,
+            "no slot was tested"
+        );
     }
 
     #[test]

@@ -4,13 +4,11 @@ use crate::analysis::hypotheses::field::{Field, parts};
 use crate::analysis::hypotheses::paired::{Paired, detectable, effect_size};
 use crate::analysis::hypotheses::verdict::{Answer, Decision, Finding, Scale};
 use crate::analysis::hypotheses::words::{joined, percent};
+use crate::analysis::view::ALL_PROMPTS;
 use crate::config::experiment::Beats;
 use crate::stats::permutation::Permutation;
 use crate::stats::sample::Sample;
 use crate::stats::significance::Alpha;
-
-/// Name of the finding over all prompts.
-pub const ALL_PROMPTS: &str = "all prompts";
 
 /// One pair of groups on some prompts, before it is judged.
 pub(super) struct Contest {

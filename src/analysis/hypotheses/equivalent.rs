@@ -4,6 +4,7 @@ use crate::analysis::hypotheses::field::{Field, parts};
 use crate::analysis::hypotheses::paired::{Paired, detectable, effect_size};
 use crate::analysis::hypotheses::verdict::{Answer, Decision, Finding, Scale};
 use crate::analysis::hypotheses::words::{joined, percent};
+use crate::analysis::view::ALL_PROMPTS;
 use crate::config::experiment::{Equivalent, Margin, Metric, Side};
 use crate::stats::equivalence::{self, Equivalence, paired_means, paired_shares};
 use crate::stats::paired_outcomes::PairedOutcomes;
@@ -33,7 +34,7 @@ pub fn judge(rule: &Equivalent, field: &Field<'_>, mut answer: Answer) -> Answer
             rule,
         ));
     }
-    let whole = finding(super::beats::ALL_PROMPTS, all.0, all.1, &all.2, rule);
+    let whole = finding(ALL_PROMPTS, all.0, all.1, &all.2, rule);
     answer.decision = whole.decision;
     answer.reason = reason(&whole, rule);
     findings.insert(0, whole);

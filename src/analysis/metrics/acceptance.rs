@@ -1,17 +1,15 @@
-//! How much of the drafts is accepted: the three rates, by slot, and by entropy.
+//! How much of the drafts is accepted: the three rates, and by entropy.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{TrialRows, one_if, ratio, sums_by_prompt};
-use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord};
+use crate::analysis::bins::{ENTROPY_EDGES, bin_name, bin_of};
+use crate::analysis::rates::{acceptance_rate, acceptance_rate_tested};
+use crate::record::schema::PositionRecord;
 use crate::stats::bootstrap::Bootstrap;
-use crate::stats::interval::{Confidence, Interval};
-use crate::stats::proportion::wilson;
-
-/// Upper ends of the entropy bins in nats; a last bin is open.
-const ENTROPY_EDGES: [f64; 9] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 2.0, 3.0];
+use crate::stats::interval::Interval;
 
 /// Three answers to "how much is accepted"; none where nothing was drafted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -25,21 +23,10 @@ pub struct AcceptanceRates {
     pub overlap: Option<Interval>,
 }
 
-/// How often a draft is rejected at a slot.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Hazard {
-    pub slot: usize,
-    /// Rounds in which the verifier tested the slot: the exposure.
-    pub reached: u64,
-    pub rejected: u64,
-    /// rejected / reached, Wilson's interval: rounds of a prompt count as independent.
-    pub share: Interval,
-}
-
 /// Tested tokens whose entropy is in a bin.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EntropyBin {
-    /// Such as `0.1 to 0.3`, in nats; a bin holds its lower end.
+    /// Such as `0.1 to 0.2`, in nats, of [`ENTROPY_EDGES`].
     pub name: String,
     pub tested: u64,
     /// accepted / tested, with an interval over prompts.
@@ -51,10 +38,6 @@ pub(super) fn rates(rows: &TrialRows<'_>, bootstrap: &Bootstrap) -> AcceptanceRa
     if !drafted {
         return AcceptanceRates::default();
     }
-    let of = |part: fn(&GenerationRecord) -> (u64, u64)| {
-        let pairs = rows.generations.iter().map(|row| part(row));
-        ratio(pairs.map(|(a, b)| (a as f64, b as f64)), bootstrap)
-    };
     let overlaps = tested(&rows.positions).filter_map(|slot| Some((slot, slot.seen?.overlap)));
     let overlaps = sums_by_prompt(
         overlaps,
@@ -62,34 +45,10 @@ pub(super) fn rates(rows: &TrialRows<'_>, bootstrap: &Bootstrap) -> AcceptanceRa
         |(_, overlap)| (*overlap, 1.0),
     );
     AcceptanceRates {
-        of_drafted: of(|row| (row.accepted, row.drafted)),
-        of_tested: of(|row| (row.accepted, row.tested)),
+        of_drafted: acceptance_rate(&rows.generations, bootstrap),
+        of_tested: acceptance_rate_tested(&rows.generations, bootstrap),
         overlap: ratio(overlaps.into_values(), bootstrap),
     }
-}
-
-/// From slot 0 to the last one that was reached.
-pub(super) fn hazard(rounds: &[&RoundRecord]) -> Vec<Hazard> {
-    let mut counts: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
-    for round in rounds {
-        for slot in 0..round.tested {
-            counts.entry(slot).or_default().0 += 1;
-        }
-        if round.accepted < round.tested {
-            counts.entry(round.accepted).or_default().1 += 1;
-        }
-    }
-    let slots = counts.into_iter();
-    slots
-        .filter_map(|(slot, (reached, rejected))| {
-            Some(Hazard {
-                slot,
-                reached,
-                rejected,
-                share: wilson(rejected, reached, Confidence::P95)?,
-            })
-        })
-        .collect()
 }
 
 /// Acceptance by Shannon entropy, or by the entropy of the rule where nobody looked back.
@@ -99,8 +58,9 @@ pub(super) fn by_entropy(positions: &[&PositionRecord], bootstrap: &Bootstrap) -
         let entropy = slot
             .seen
             .map_or(slot.entropy_nats, |seen| seen.shannon_nats);
-        let bin = ENTROPY_EDGES.partition_point(|&edge| edge <= entropy);
-        bins.entry(bin).or_default().push(slot);
+        bins.entry(bin_of(&ENTROPY_EDGES, entropy))
+            .or_default()
+            .push(slot);
     }
     bins.into_iter()
         .map(|(bin, slots)| {
@@ -111,22 +71,12 @@ pub(super) fn by_entropy(positions: &[&PositionRecord], bootstrap: &Bootstrap) -
                 |slot| (one_if(is_accepted(slot)), 1.0),
             );
             EntropyBin {
-                name: bin_name(bin),
+                name: bin_name(&ENTROPY_EDGES, bin),
                 tested: n,
                 accepted: ratio(sums.into_values(), bootstrap),
             }
         })
         .collect()
-}
-
-fn bin_name(bin: usize) -> String {
-    let low = bin.checked_sub(1).map(|below| ENTROPY_EDGES[below]);
-    match (low, ENTROPY_EDGES.get(bin)) {
-        (None, Some(high)) => format!("below {high}"),
-        (Some(low), Some(high)) => format!("{low} to {high}"),
-        (Some(low), None) => format!("{low} and more"),
-        (None, None) => unreachable!("there is an edge"),
-    }
 }
 
 /// The slots that were compared with the verifier.
@@ -144,15 +94,7 @@ pub(super) fn is_accepted(slot: &PositionRecord) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::schema::SlotRecord;
-
-    fn round(tested: usize, accepted: usize) -> RoundRecord {
-        RoundRecord {
-            tested,
-            accepted,
-            ..RoundRecord::default()
-        }
-    }
+    use crate::record::schema::{GenerationRecord, SlotRecord};
 
     fn slot(prompt: usize, outcome: &str, shannon_nats: f64, overlap: f64) -> PositionRecord {
         PositionRecord {
@@ -165,20 +107,6 @@ mod tests {
             }),
             ..PositionRecord::default()
         }
-    }
-
-    #[test]
-    fn the_hazard_of_a_slot_counts_the_rounds_that_reached_it() {
-        // Slot 0 is reached by all, slot 1 by the two that accepted slot 0.
-        let rounds = [round(1, 0), round(2, 1), round(3, 3), round(0, 0)];
-        let hazard = hazard(&rounds.iter().collect::<Vec<_>>());
-        let facts: Vec<_> = hazard
-            .iter()
-            .map(|one| (one.slot, one.reached, one.rejected))
-            .collect();
-        assert_eq!(facts, [(0, 3, 1), (1, 2, 1), (2, 1, 0)]);
-        assert_eq!(hazard[1].share.estimate, 0.5);
-        assert!(hazard[1].share.low > 0.0 && hazard[1].share.high < 1.0);
     }
 
     #[test]
@@ -211,7 +139,7 @@ mod tests {
         let slots = [
             slot(0, "accepted", 0.0, 1.0),
             slot(0, "accepted", 0.1, 1.0),
-            slot(1, "rejected", 0.29, 1.0),
+            slot(1, "rejected", 0.19, 1.0),
             slot(1, "rejected", 9.0, 1.0),
             slot(1, "untested", 9.0, 1.0),
         ];
@@ -229,9 +157,9 @@ mod tests {
         assert_eq!(
             facts,
             [
-                ("below 0.001", 1, 1.0),
-                ("0.1 to 0.3", 2, 0.5),
-                ("3 and more", 1, 0.0)
+                ("below 0.003", 1, 1.0),
+                ("0.1 to 0.2", 2, 0.5),
+                ("2.4 and more", 1, 0.0)
             ]
         );
     }

@@ -1,14 +1,13 @@
 //! A trial by kind of prompt.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::quality::{Quality, quality};
-use super::ratio;
-use crate::analysis::measured::{Baseline, Measured};
+use crate::analysis::rates::{acceptance_rate, acceptance_rate_tested, ratio_of_sums};
+use crate::analysis::timed::{TimedPrompt, timed_prompts};
 use crate::config::decoder::DecoderSpec;
-use crate::plan::shard::Shard;
 use crate::plan::{Trial, is_duplicate};
 use crate::record::journal::Entry;
 use crate::record::schema::GenerationRecord;
@@ -27,6 +26,7 @@ pub struct CategoryMetrics {
     /// Σ baseline wall time / Σ own, on the prompts that both have, each against the baseline of its
     /// own shard; none for the baseline itself.
     pub speedup: Option<Interval>,
+    /// Window decoders: agreement.
     pub acceptance_rate: Option<Interval>,
     pub acceptance_rate_tested: Option<Interval>,
     pub quality: Quality,
@@ -50,39 +50,18 @@ pub fn by_category(
     baseline: &[&Entry],
     bootstrap: &Bootstrap,
 ) -> Vec<CategoryMetrics> {
-    let mut rows: BTreeMap<&str, Vec<&GenerationRecord>> = BTreeMap::new();
-    let mut times: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    for (shard, entries) in by_shard(own) {
-        let Ok(measured) = Measured::live(&entries, None) else {
-            continue;
-        };
-        let theirs = by_shard(baseline).remove(&shard);
-        let theirs = theirs.and_then(|entries| Measured::live(&entries, None).ok());
-        let theirs = theirs.map(|measured| Baseline::of(&measured));
-        for (&row, &ns) in measured.rows.iter().zip(&measured.prompt_ns) {
-            if !seen.insert(row.prompt) {
-                continue;
-            }
-            rows.entry(&row.category).or_default().push(row);
-            let paired = theirs.as_ref().and_then(|theirs| theirs.ns(row.prompt));
-            if let Some(theirs) = paired {
-                let of_category = times.entry(&row.category).or_default();
-                of_category.push((theirs, ns));
-            }
-        }
-    }
     let is_itself = std::ptr::eq(own.as_ptr(), baseline.as_ptr());
-    let empty = Vec::new();
-    rows.into_iter()
-        .map(|(category, rows)| {
+    let mut categories: BTreeMap<&str, Vec<TimedPrompt<'_>>> = BTreeMap::new();
+    for prompt in timed_prompts(own, baseline) {
+        let of_category = categories.entry(&prompt.row.category).or_default();
+        of_category.push(prompt);
+    }
+    categories
+        .into_iter()
+        .map(|(category, prompts)| {
+            let rows: Vec<&GenerationRecord> = prompts.iter().map(|prompt| prompt.row).collect();
             let sum = |field: fn(&GenerationRecord) -> u64| rows.iter().map(|row| field(row)).sum();
-            let share = |of: fn(&GenerationRecord) -> u64| {
-                let pairs = rows.iter().map(|row| (row.accepted as f64, of(row) as f64));
-                // A window decoder counts its agreements in `accepted`, but drafts nothing.
-                ratio(pairs, bootstrap).filter(|_| rows.iter().any(|row| row.drafted > 0))
-            };
-            let times = times.get(category).unwrap_or(&empty);
+            let times = prompts.iter().filter_map(TimedPrompt::pair);
             CategoryMetrics {
                 category: category.to_owned(),
                 n_prompts: rows.len() as u64,
@@ -90,22 +69,13 @@ pub fn by_category(
                 tested: sum(|row| row.tested),
                 accepted: sum(|row| row.accepted),
                 committed: sum(|row| row.committed),
-                speedup: ratio(times.iter().copied(), bootstrap).filter(|_| !is_itself),
-                acceptance_rate: share(|row| row.drafted),
-                acceptance_rate_tested: share(|row| row.tested),
+                speedup: ratio_of_sums(times, bootstrap).filter(|_| !is_itself),
+                acceptance_rate: acceptance_rate(&rows, bootstrap),
+                acceptance_rate_tested: acceptance_rate_tested(&rows, bootstrap),
                 quality: quality(&rows, bootstrap),
             }
         })
         .collect()
-}
-
-fn by_shard<'e>(entries: &[&'e Entry]) -> BTreeMap<Option<Shard>, Vec<&'e Entry>> {
-    let mut by_shard: BTreeMap<Option<Shard>, Vec<&Entry>> = BTreeMap::new();
-    for &entry in entries {
-        let shard = by_shard.entry(entry.generation.shard).or_default();
-        shard.push(entry);
-    }
-    by_shard
 }
 
 #[cfg(test)]
@@ -162,22 +132,5 @@ mod tests {
         let baseline: Vec<_> = entries.iter().collect();
         let rows = by_category(&baseline, &baseline, &Bootstrap::default());
         assert_eq!(rows[0].speedup, None);
-    }
-
-    #[test]
-    fn a_prompt_is_compared_with_the_baseline_of_its_own_machine() {
-        let on = |shard: &str, entry: Entry| {
-            let mut entry = entry;
-            entry.generation.shard = Some(shard.parse().unwrap());
-            entry
-        };
-        let baseline = [
-            on("1/2", entry(0, "a", 100, 1.0)),
-            on("2/2", entry(0, "a", 400, 1.0)),
-        ];
-        let own = [on("2/2", entry(0, "a", 200, 1.0))];
-        let (own, baseline): (Vec<_>, Vec<_>) = (own.iter().collect(), baseline.iter().collect());
-        let rows = by_category(&own, &baseline, &Bootstrap::default());
-        assert_eq!(rows[0].speedup.unwrap().estimate, 2.0);
     }
 }

@@ -1,20 +1,89 @@
 //! Metrics as columns of a table.
 
-use super::{CategoryMetrics, RunMetrics, TrialMetrics};
-use crate::record::schema::{CategoryRecord, Figures, TrialRecord};
+use super::acceptance::rates;
+use super::cost::cost;
+use super::{
+    AcceptanceRates, CategoryMetrics, Cost, Quality, RunMetrics, TrialMetrics, TrialRows, quality,
+};
+use crate::record::schema::{CategoryRecord, Figures, GenerationRecord, Mode, TrialRecord};
+use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;
 use crate::stats::quantile::Percentiles;
 
-/// Adds the columns of these metrics to the rows of trials; empty where a trial has none.
+/// Adds the columns of these metrics to the rows of trials that ran here; empty where a trial has none.
 pub fn fill(records: &mut [TrialRecord], metrics: &RunMetrics) {
     let nothing = TrialMetrics::default();
-    for record in records {
-        let is_live = record.mode == crate::record::schema::Mode::Live.name();
-        let own = metrics
-            .trials
-            .iter()
-            .find(|trial| is_live && trial.trial_id == record.trial_id);
+    let is_live = |record: &&mut TrialRecord| record.mode == Mode::Live.name();
+    for record in records.iter_mut().filter(is_live) {
+        let mut trials = metrics.trials.iter();
+        let own = trials.find(|trial| trial.trial_id == record.trial_id);
         record.figures = of_trial(own.unwrap_or(&nothing));
+    }
+}
+
+/// The columns of a replayed trial: what generations alone tell. Its rounds have no times.
+pub fn figures_of_replay(rows: &[&GenerationRecord], bootstrap: &Bootstrap) -> Figures {
+    let rows = TrialRows {
+        generations: rows.to_vec(),
+        ..TrialRows::default()
+    };
+    of_trial(&TrialMetrics {
+        acceptance: rates(&rows, bootstrap),
+        quality: quality(&rows.generations, bootstrap),
+        cost: cost(&rows.generations, bootstrap),
+        ..TrialMetrics::default()
+    })
+}
+
+/// The metrics of a replayed trial, from its row.
+pub fn replayed(record: &TrialRecord, bootstrap: &Bootstrap) -> TrialMetrics {
+    let value = |name: &str| {
+        let mut figures = record.figures.iter();
+        figures.find(|(other, _)| other == name)?.1
+    };
+    let ends = |name: &str, estimate: Option<f64>| {
+        let (low, high) = (
+            value(&format!("{name}_low")),
+            value(&format!("{name}_high")),
+        );
+        Interval::read(estimate, low, high, bootstrap.confidence)
+    };
+    let interval = |name: &str| ends(name, value(name));
+    let count = |name: &str| value(name).map(|n| n as u64);
+    let confidence = bootstrap.confidence;
+    TrialMetrics {
+        trial_id: record.trial_id.clone(),
+        label: record.label.clone(),
+        family: record.family.clone(),
+        mode: Mode::Replay,
+        acceptance: AcceptanceRates {
+            of_drafted: Interval::read(
+                record.acceptance_rate,
+                record.acceptance_rate_low,
+                record.acceptance_rate_high,
+                confidence,
+            ),
+            of_tested: ends("acceptance_rate_tested", record.acceptance_rate_tested),
+            overlap: None,
+        },
+        quality: Quality {
+            score: interval("score"),
+            exact_match: Interval::read(
+                record.exact_match,
+                record.exact_match_low,
+                record.exact_match_high,
+                confidence,
+            ),
+            perplexity: interval("perplexity"),
+        },
+        cost: Cost {
+            flops: count("flops"),
+            drafter_flops: count("drafter_flops"),
+            flops_per_committed: interval("flops_per_committed"),
+            flops_per_accepted: interval("flops_per_accepted"),
+            wasted_share: interval("wasted_flops_share"),
+        },
+        ..TrialMetrics::default()
     }
 }
 
@@ -114,12 +183,13 @@ mod tests {
             mode: mode.into(),
             ..TrialRecord::default()
         };
-        // The replay of a trial that also ran here has no measured columns.
+        // The replay of a trial that also ran here keeps its own.
         let mut records = [
             record("a", "live"),
             record("b", "live"),
             record("a", "replay"),
         ];
+        records[2].figures = figures_of_replay(&[], &Bootstrap::default());
         fill(&mut records, &metrics);
         let value = |row: usize, name: &str| {
             let mut figures = records[row].figures.iter();
@@ -131,8 +201,35 @@ mod tests {
         assert_eq!(value(1, "flops"), None);
         assert_eq!(value(2, "flops"), None);
         let names = |row: usize| records[row].figures.iter().map(|(name, _)| name);
-        assert!(names(0).eq(names(1)));
+        assert!(names(0).eq(names(1)) && names(0).eq(names(2)));
         let is_told_from_an_axis = |name: &String| FIGURES.iter().any(|one| name.starts_with(one));
         assert!(names(0).all(is_told_from_an_axis));
+    }
+    #[test]
+    fn what_a_replay_computes_is_read_back_from_its_row() {
+        let row = GenerationRecord {
+            drafted: 4,
+            tested: 2,
+            accepted: 1,
+            committed: 3,
+            verifier_flops: Some(900),
+            drafter_flops: Some(100),
+            wasted_flops: Some(500),
+            score: Some(1.0),
+            ..GenerationRecord::default()
+        };
+        let bootstrap = Bootstrap::default();
+        let record = TrialRecord {
+            acceptance_rate_tested: Some(0.5),
+            figures: figures_of_replay(&[&row, &row], &bootstrap),
+            ..TrialRecord::default()
+        };
+        let metrics = replayed(&record, &bootstrap);
+        assert_eq!(metrics.mode, Mode::Replay);
+        assert_eq!(metrics.cost, cost(&[&row, &row], &bootstrap));
+        assert_eq!(metrics.cost.flops, Some(2_000));
+        let tested = metrics.acceptance.of_tested.unwrap();
+        assert_eq!((tested.low, tested.estimate, tested.high), (0.5, 0.5, 0.5));
+        assert_eq!(metrics.quality.score.unwrap().estimate, 1.0);
     }
 }

@@ -18,24 +18,25 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::acceptance::{AcceptanceRates, EntropyBin, Hazard};
+pub use self::acceptance::{AcceptanceRates, EntropyBin};
 pub use self::categories::{CategoryMetrics, by_category};
 pub use self::cost::Cost;
-pub use self::figures::{category_record, fill};
+pub use self::figures::{category_record, figures_of_replay, fill, replayed};
 pub use self::latency::Latency;
-pub use self::quality::Quality;
+pub use self::quality::{Quality, quality};
 pub use self::rejections::{Rejection, RejectionClass, RejectionKind};
 pub use self::signals::Signal;
 pub use self::trajectories::{Shape, ShapeClass};
 pub use self::tuning::Tuned;
+use crate::analysis::hazard::{HazardSlot, hazard};
+use crate::analysis::rates::ratio_of_sums;
 use crate::plan::Trial;
 use crate::record::journal::Entry;
-use crate::record::schema::{GenerationRecord, PositionRecord, RoundRecord};
+use crate::record::schema::{GenerationRecord, Mode, PositionRecord, RoundRecord};
 use crate::stats::bootstrap::{Bootstrap, Method};
 use crate::stats::interval::Interval;
-use crate::stats::sample::Pairs;
 
-/// Resamples behind an interval of this folder: there are many, and most go into a table.
+/// Resamples behind an interval that only this folder has: there are many, and most go into a table.
 const N_RESAMPLES: NonZeroUsize = const { NonZeroUsize::new(1_000).unwrap() };
 /// Fewest resamples, where there is so much data that each takes long.
 const FEWEST_RESAMPLES: NonZeroUsize = const { NonZeroUsize::new(200).unwrap() };
@@ -45,7 +46,8 @@ const MOST_VALUES: usize = 20_000_000;
 /// Everything that the tables and the report show beside the summary.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunMetrics {
-    /// The trials that ran here, in the order of the plan.
+    /// The trials that ran here, in the order of the plan; in a report also the replayed ones that it
+    /// compares.
     pub trials: Vec<TrialMetrics>,
     /// Per decoder entry the trial with the most tested tokens.
     pub drafts: Vec<DraftMetrics>,
@@ -58,6 +60,8 @@ pub struct TrialMetrics {
     pub trial_id: String,
     pub label: String,
     pub family: String,
+    #[serde(default)]
+    pub mode: Mode,
     pub acceptance: AcceptanceRates,
     pub quality: Quality,
     pub cost: Cost,
@@ -71,7 +75,7 @@ pub struct TrialMetrics {
 pub struct DraftMetrics {
     pub label: String,
     pub family: String,
-    pub hazard: Vec<Hazard>,
+    pub hazard: Vec<HazardSlot>,
     pub by_entropy: Vec<EntropyBin>,
     pub signals: Vec<Signal>,
     pub shapes: Vec<ShapeClass>,
@@ -130,8 +134,9 @@ impl RunMetrics {
                 trial_id: trial.id.clone(),
                 label: trial.label.clone(),
                 family: trial.family.clone(),
+                mode: Mode::Live,
                 acceptance: acceptance::rates(&rows, bootstrap),
-                quality: quality::quality(&rows.generations, bootstrap),
+                quality: quality(&rows.generations, bootstrap),
                 cost: cost::cost(&rows.generations, bootstrap),
                 latency: latency::latency(&rows, bootstrap),
                 categories: by_category(own, baseline, bootstrap),
@@ -153,7 +158,7 @@ impl RunMetrics {
             .map(|(_, trial, rows)| DraftMetrics {
                 label: trial.label.clone(),
                 family: trial.family.clone(),
-                hazard: acceptance::hazard(&rows.rounds),
+                hazard: hazard(&rows.rounds, bootstrap),
                 by_entropy: acceptance::by_entropy(&rows.positions, bootstrap),
                 signals: signals::signals(&rows.positions, bootstrap),
                 shapes: trajectories::shapes(&rows.positions, bootstrap),
@@ -179,9 +184,9 @@ fn light(bootstrap: &Bootstrap, n_values: usize) -> Bootstrap {
 /// Σ one / Σ other of pairs, one pair a prompt, with an interval over prompts; none where the second
 /// sum is zero.
 fn ratio(pairs: impl Iterator<Item = (f64, f64)>, bootstrap: &Bootstrap) -> Option<Interval> {
-    let (one, other): (Vec<f64>, Vec<f64>) = pairs.unzip();
-    let bootstrap = light(bootstrap, one.len());
-    Some(bootstrap.ratio_of_sums(&Pairs::new(one, other).ok()?))
+    let pairs: Vec<(f64, f64)> = pairs.collect();
+    let bootstrap = light(bootstrap, pairs.len());
+    ratio_of_sums(pairs.into_iter(), &bootstrap)
 }
 
 /// Adds up `terms` of each prompt.

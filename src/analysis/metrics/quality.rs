@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{light, one_if, ratio};
+use super::{light, ratio};
+use crate::analysis::rates::exact_match;
 use crate::record::schema::GenerationRecord;
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;
@@ -13,16 +14,14 @@ use crate::stats::sample::Sample;
 pub struct Quality {
     /// Mean score, 0 to 1, of the prompts that have one.
     pub score: Option<Interval>,
-    /// Share of right answers among the prompts that are right or wrong.
+    /// Share of right answers among the prompts that are right or wrong; Wilson's interval.
     pub exact_match: Option<Interval>,
     /// exp(−Σ ln p / Σ tokens) of all texts under the verifier.
     pub perplexity: Option<Interval>,
 }
 
-pub(super) fn quality(rows: &[&GenerationRecord], bootstrap: &Bootstrap) -> Quality {
+pub fn quality(rows: &[&GenerationRecord], bootstrap: &Bootstrap) -> Quality {
     let scores = Sample::new(rows.iter().filter_map(|row| row.score).collect()).ok();
-    let right = rows.iter().filter_map(|row| row.is_correct).map(one_if);
-    let right = Sample::new(right.collect()).ok();
     let mean = |sample: Sample| light(bootstrap, sample.len()).mean(&sample);
     let surprise = rows.iter().filter_map(|row| {
         let log_prob = row.log_prob_nats.filter(|value| value.is_finite())?;
@@ -30,7 +29,7 @@ pub(super) fn quality(rows: &[&GenerationRecord], bootstrap: &Bootstrap) -> Qual
     });
     Quality {
         score: scores.map(mean),
-        exact_match: right.map(mean),
+        exact_match: exact_match(rows),
         perplexity: ratio(surprise, bootstrap).map(exponential),
     }
 }

@@ -14,13 +14,11 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use super::ratio;
-use crate::analysis::view::{DraftRule, TrialKind, TrialView};
+use crate::analysis::view::{ALL_PROMPTS, DraftRule, TrialKind, TrialView};
 use crate::record::schema::Mode;
 use crate::stats::bootstrap::Bootstrap;
 use crate::stats::interval::Interval;
 
-/// Name of the row over all prompts.
-pub const ALL_PROMPTS: &str = "all prompts";
 /// Name of the candidates of fixed draft length, from whatever decoder entry.
 pub const FIXED_LENGTH: &str = "fixed k";
 /// A category with fewer prompts is not split.

@@ -1,7 +1,8 @@
 //! Does the drafter's entropy tell which tokens will be rejected?
 
 use super::{Compared, NotShown, notes};
-use crate::analysis::details::{DraftEntropies, ENTROPY_EDGES};
+use crate::analysis::bins::ENTROPY_EDGES;
+use crate::analysis::details::DraftEntropies;
 use crate::analysis::view::SweepView;
 use crate::report::chart::{Axis, Bar, Chart, Layer, LegendEntry, Panel, Point, Symbol};
 use crate::report::scale::Limits;

@@ -1,7 +1,7 @@
 //! Tables of parts of trials: categories of prompts, filled slots, replay against live.
 
 use super::best::Criterion;
-use super::columns::{TRIAL, figure, text};
+use super::columns::{TRIAL, figure, on_screen, text};
 use super::words::{LOSSY, intervals, label, row};
 use super::{Cell, Row, TableView, Value};
 use crate::analysis::view::{DraftRule, FillGroup, SweepView, TrialKind, finite};
@@ -35,7 +35,9 @@ pub fn categories(view: &SweepView) -> TableView {
                     },
                     Value::interval(trial.against_fixed, 2).into(),
                     Value::interval(trial.acceptance_rate, 3).into(),
-                    Value::interval(trial.exact_match, 2).into(),
+                    Value::interval(trial.quality.score, 3).into(),
+                    Value::interval(trial.quality.exact_match, 2).into(),
+                    Value::interval(trial.quality.perplexity, 3).into(),
                 ],
             });
         }
@@ -44,7 +46,7 @@ pub fn categories(view: &SweepView) -> TableView {
         id: "categories",
         title: "By category of prompts",
         caption: format!(
-            "The same trials on each category of prompts. {} {} {LOSSY}",
+            "The same trials on each category of prompts. Exact match has Wilson's interval. {} {} {LOSSY}",
             intervals(view),
             Criterion::Overlap
                 .words("lossless trial of the category (but for oracle and random drafts)"),
@@ -57,7 +59,7 @@ pub fn categories(view: &SweepView) -> TableView {
             TRIAL,
             figure(
                 "speedup",
-                "generations.parquet: wall_ns, baseline over trial, by category",
+                "generations.parquet: wall_ns, baseline over trial (by category: categories.parquet: speedup)",
             ),
             figure(
                 "over best fixed k",
@@ -65,9 +67,20 @@ pub fn categories(view: &SweepView) -> TableView {
             ),
             figure(
                 "acceptance",
-                "generations.parquet: accepted / drafted (window decoders: agreed / committed)",
+                "generations.parquet: accepted / drafted, of window decoders agreed / committed (by category: categories.parquet: acceptance_rate)",
             ),
-            figure("exact match", "generations.parquet: is_correct"),
+            on_screen(figure(
+                "score",
+                "generations.parquet: score (by category: categories.parquet: score)",
+            )),
+            figure(
+                "exact match",
+                "generations.parquet: is_correct (by category: categories.parquet: exact_match)",
+            ),
+            on_screen(figure(
+                "perplexity",
+                "generations.parquet: log_prob_nats, committed (by category: categories.parquet: perplexity)",
+            )),
         ],
         rows,
     }
@@ -110,8 +123,11 @@ pub fn fills(view: &SweepView) -> TableView {
         id: "fills",
         title: "What window decoders fill",
         caption: format!(
-            "Filled and committed tokens of the fastest window trial of each decoder entry, by the entropy \
-             at which they were filled and by how many positions they stood behind the first mask. {}",
+            "Filled and committed tokens of the fastest trial of each decoder entry, by the entropy at which \
+             they were filled and by how many positions they stood behind the first mask. Own choice: the \
+             window model would have chosen the same token autoregressively on the final text. Verifier's \
+             choice: the verifier would have. Other trials: columns agrees and verifier_agrees of \
+             positions.parquet. {} {LOSSY}",
             intervals(view)
         ),
         columns: vec![
@@ -156,5 +172,43 @@ pub fn replay(view: &SweepView) -> TableView {
             ),
         ],
         rows: rows.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::view::Fills;
+    use crate::report::small_view::{trial, view};
+
+    #[test]
+    fn what_a_window_fills_is_told_by_entropy_and_by_distance() {
+        let mut window = trial("wedlm", DraftRule::Entropy, 1.5, vec![1.0; 12]);
+        window.kind = TrialKind::Window;
+        let group = |name: &str| FillGroup {
+            name: name.to_owned(),
+            n: 7,
+            agreed: Some(Interval::exact(0.5)),
+            verifier_agreed: None,
+        };
+        if let Ok(measures) = &mut window.result {
+            measures.fills = Some(Fills {
+                by_entropy: vec![group("below 0.01")],
+                by_distance: vec![group("0")],
+            });
+        }
+        let table = fills(&view(vec![window]));
+        let texts: Vec<Vec<String>> = table
+            .rows
+            .iter()
+            .map(|row| row.cells.iter().map(|cell| cell.value.text()).collect())
+            .collect();
+        let expected = [
+            ["wedlm", "entropy (nats)", "below 0.01", "7", "0.500", "–"],
+            ["wedlm", "distance", "0", "7", "0.500", "–"],
+        ];
+        assert_eq!(texts, expected);
+        let other = trial("fixed", DraftRule::FixedLength, 1.5, vec![1.0; 12]);
+        assert!(fills(&view(vec![other])).rows.is_empty());
     }
 }

@@ -114,7 +114,7 @@ impl AddAssign<&Self> for Totals {
 
 /// Adds up each prompt apart.
 #[derive(Debug, Default)]
-pub(super) struct TotalsPerPrompt(pub Vec<Totals>);
+pub struct TotalsPerPrompt(pub Vec<Totals>);
 
 impl Observer for TotalsPerPrompt {
     fn begin_prompt(&mut self, _: usize) {
