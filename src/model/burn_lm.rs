@@ -41,7 +41,7 @@ pub(super) enum Weights {
 #[derive(Debug)]
 enum Cache {
     Tensors(KvCache),
-    Cpu(CpuCache, Scratch),
+    Cpu(CpuCache, Box<Scratch>),
 }
 
 impl Weights {
@@ -63,7 +63,7 @@ impl Cache {
     ) -> Self {
         match weights {
             Weights::Tensors(_) => Self::Tensors(KvCache::new(arch, capacity, dtype, device)),
-            Weights::Cpu(model) => Self::Cpu(model.cache(capacity), Scratch::default()),
+            Weights::Cpu(model) => Self::Cpu(model.cache(capacity), Box::default()),
         }
     }
 }

@@ -6,7 +6,7 @@ pub mod batched_lm;
 pub mod burn_lm;
 pub mod chat;
 pub mod checkpoint;
-pub mod cpu;
+mod cpu;
 pub mod device;
 pub mod embedded;
 pub mod export;

@@ -99,14 +99,14 @@ fn a_sequence_has_the_same_bits_alone_among_others_and_in_pieces() {
     let packed = CpuTransformer::take(model(QkNorm::With).packed(), &arch).unwrap();
     let mut scratch = Scratch::default();
     let (tokens, positions) = rows();
-    let mut run = |caches: &mut [CpuCache], rows: &[std::ops::Range<usize>]| {
+    let mut run = |caches: &mut [CpuCache], rows: &[(usize, usize)]| {
         let mut new: Vec<NewRows<'_>> = caches
             .iter_mut()
             .zip(rows)
-            .map(|(cache, rows)| NewRows {
+            .map(|(cache, &(start, end))| NewRows {
                 cache,
-                tokens: &tokens[rows.clone()],
-                positions: &positions[rows.clone()],
+                tokens: &tokens[start..end],
+                positions: &positions[start..end],
                 n_logits: 1,
             })
             .collect();
@@ -114,15 +114,18 @@ fn a_sequence_has_the_same_bits_alone_among_others_and_in_pieces() {
         logits.iter().map(|x| x.to_bits()).collect::<Vec<_>>()
     };
     let caches = |n: usize| -> Vec<CpuCache> { (0..n).map(|_| packed.cache(CAPACITY)).collect() };
-    let alone = [run(&mut caches(1), &[0..20]), run(&mut caches(1), &[5..9])];
-    let together = run(&mut caches(2), &[0..20, 5..9]);
+    let alone = [
+        run(&mut caches(1), &[(0, 20)]),
+        run(&mut caches(1), &[(5, 9)]),
+    ];
+    let together = run(&mut caches(2), &[(0, 20), (5, 9)]);
     assert_eq!(together, alone.concat());
     let mut one = caches(1);
-    run(&mut one, &[0..13]);
-    run(&mut one, &[30..35]);
+    run(&mut one, &[(0, 13)]);
+    run(&mut one, &[(30, 35)]);
     one[0].truncate(13);
     assert_eq!(
-        run(&mut one, &[13..20]),
+        run(&mut one, &[(13, 20)]),
         alone[0],
         "rolled back and in pieces"
     );

@@ -2,7 +2,7 @@
 //!
 //! Per part and size the line over the context with the least squares: it goes through the mean, and
 //! what is predicted are sums. Timings far above the median of their size were interrupted and are left
-//! out. The error comes from a bootstrap over passes: they are drawn with replacement, whole, and
+//! out, unless their pass has no better one. The error comes from a bootstrap over passes: they are drawn with replacement, whole, and
 //! everything is fitted anew. [`SizeFit`] shows how far single timings are from their line.
 
 use std::collections::BTreeMap;
@@ -174,8 +174,16 @@ fn cells(samples: &[TimingSample]) -> Result<BTreeMap<Size, Cell>, FitError> {
             by_pass: vec![Moments::default(); n_passes.unwrap_or(0)],
             n_left_out: 0,
         };
+        let mut fastest: BTreeMap<usize, f64> = BTreeMap::new();
+        for sample in &timings {
+            let least = fastest.entry(sample.pass).or_insert(f64::INFINITY);
+            *least = least.min(sample.seconds);
+        }
         for sample in timings {
-            if sample.seconds > INTERRUPTED * median {
+            // Of a pass that was interrupted throughout, the least disturbed timing has to do: without
+            // any, the size would be lost.
+            let most = (INTERRUPTED * median).max(fastest[&sample.pass]);
+            if sample.seconds > most {
                 cell.n_left_out += 1;
             } else {
                 cell.by_pass[sample.pass].add(sample.context_len as f64, sample.seconds);

@@ -228,6 +228,17 @@ fn an_interrupted_timing_is_left_out_and_counted() {
 }
 
 #[test]
+fn a_pass_that_was_interrupted_throughout_keeps_its_fastest_timing() {
+    let mut samples = timings(9, 5, 0.0, 0.0);
+    for sample in samples.iter_mut().filter(|sample| sample.pass == 1) {
+        sample.seconds *= 100.0 + sample.context_len as f64;
+    }
+    let model = CostModel::fit(&samples).unwrap();
+    let fits = model.fits();
+    assert!(!fits.is_empty() && fits.iter().all(|fit| fit.n_left_out > 0));
+}
+
+#[test]
 fn a_size_that_one_pass_lacks_is_read_off_its_neighbours() {
     let mut samples = timings(1, 2, 0.0, 0.0);
     samples.retain(|sample| (sample.part, sample.n_rows, sample.pass) != (Part::Verifier, 5, 1));
