@@ -1,7 +1,7 @@
 //! A matrix of f32 weights on the CPU, laid out for products of a few rows.
 //!
 //! The columns lie in panels as wide as two vectors of the processor, one panel behind the other; in a
-//! panel, the inputs follow each other. A product walks through two panels at once for up to six rows:
+//! panel, the inputs follow each other. A product walks through two panels at once for up to four rows:
 //! per input, it loads the weights once and multiplies them with that input of each row. More rows walk
 //! through the same two panels again, which are in the cache by then. So weights are read once from
 //! memory, and several rows cost little more than one while memory is the limit.
@@ -71,7 +71,7 @@ impl Geometry {
     fn of<S: Simd>() -> Self {
         Self {
             width: VECTORS * S::F32_LANES,
-            max_rows: if S::REGISTER_COUNT >= 32 { 6 } else { 3 },
+            max_rows: if S::REGISTER_COUNT >= 32 { 4 } else { 3 },
             has_vectors: !S::IS_SCALAR,
         }
     }

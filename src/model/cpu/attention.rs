@@ -11,7 +11,7 @@ use super::ops::softmax;
 const MOST_SCORES: usize = 64 * 1024;
 
 /// Multiply-adds that are worth another thread.
-const MIN_WORK: usize = 256 * 1024;
+const MIN_WORK: usize = 96 * 1024;
 
 /// The new rows of one sequence in one layer, whose keys and values are in the cache already.
 #[derive(Debug, Clone, Copy)]

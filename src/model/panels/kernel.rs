@@ -31,7 +31,7 @@ impl WithSimd for Part<'_> {
             self.block(simd, 0..n_rows, self.panels.clone());
             return;
         }
-        // Blocks of equal size: seven rows as four and three, not as six and a lonely one. The panels
+        // Blocks of equal size: six rows as three and three, not as four and a lonely pair. The panels
         // come from memory for the first block and from the cache for the others.
         let n_blocks = n_rows.div_ceil(geometry.max_rows);
         let mut panels = self.panels.clone();
@@ -56,9 +56,7 @@ impl Part<'_> {
             2 => self.walk::<S, 2, 2>(simd, rows.start, panels),
             3 => self.walk::<S, 3, 2>(simd, rows.start, panels),
             4 => self.walk::<S, 4, 2>(simd, rows.start, panels),
-            5 => self.walk::<S, 5, 2>(simd, rows.start, panels),
-            6 => self.walk::<S, 6, 2>(simd, rows.start, panels),
-            n => assert_eq!(n, 0, "a block has at most six rows"),
+            n => assert_eq!(n, 0, "a block has at most four rows"),
         }
     }
 
