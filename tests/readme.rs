@@ -131,13 +131,17 @@ fn the_sweep_file_of_the_readme_plans() {
 }
 
 #[test]
-fn every_training_file_is_valid() {
-    let mut n = 0;
-    for entry in fs::read_dir(root().join("configs/train")).unwrap() {
+fn every_training_file_is_valid_and_every_embedded_model_has_one() {
+    let folder = root().join("configs/train");
+    for entry in fs::read_dir(&folder).unwrap() {
         TrainSpec::load(&entry.unwrap().path()).unwrap();
-        n += 1;
     }
-    assert_eq!(n, 3);
+    let names = wedlm_bench::model::embedded::names();
+    assert!(!names.is_empty());
+    for name in names {
+        let spec = TrainSpec::load(&folder.join(format!("{name}.yaml"))).unwrap();
+        assert_eq!(spec.out, Path::new("models").join(name));
+    }
 }
 
 #[test]
