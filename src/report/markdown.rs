@@ -14,8 +14,8 @@ mod table;
 mod trials;
 mod verdicts;
 
-/// The report of a sweep in GitHub's Markdown. `tables` are those of the view; `figures` are linked relative to the folder
-/// `figures_folder`, such as `figures`; `bootstrap` gives the verdict.
+/// The report of a sweep in GitHub's Markdown. `tables` are those of the view; `figures` are linked
+/// relative to the folder `figures_folder`, such as `figures`; `bootstrap` gives the verdict.
 pub fn report(
     view: &SweepView,
     tables: &[TableView],

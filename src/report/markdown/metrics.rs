@@ -27,8 +27,8 @@ pub fn section(tables: &[TableView]) -> String {
     }
     format!(
         "## Metrics in detail\n\n\
-         Baseline, best fixed k and the fastest trial of every decoder entry; all trials: `trials.parquet`, `categories.parquet` and `metrics.json`. Intervals are over \
-         prompts unless a table says otherwise.\n\n{}",
+         Baseline, best fixed k and the fastest trial of every decoder entry; all trials: \
+         `trials.parquet`, `categories.parquet` and `metrics.json`. Intervals are over prompts unless a table says otherwise.\n\n{}",
         sections.join("\n\n")
     )
 }
