@@ -142,7 +142,11 @@ impl Bench {
             prompts: prompts.collect(),
             settings: settings(&sweep, &models).expect("there are no stop strings"),
             header,
-            trials: split.replayed,
+            trials: split
+                .replayed
+                .into_iter()
+                .map(|(trial, rule)| (trial.clone(), rule))
+                .collect(),
             models,
         }
     }

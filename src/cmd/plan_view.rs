@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::plan::halving::Course;
 
 /// Prints the trials, what became of the other points, and how much there is to run.
-pub fn print_plan(plan: &Plan, sweep: &SweepSpec, split: &Split) {
+pub fn print_plan(plan: &Plan, sweep: &SweepSpec, split: &Split<'_>) {
     let replayed: HashSet<&str> = split
         .replayed
         .iter()
@@ -92,14 +92,14 @@ fn rungs(course: &Course, plan: &Plan) -> String {
 
 /// Generations that run live, on so many prompts. Which trials are checked is not known yet; there are none
 /// where trials are dropped.
-pub fn n_live_generations(sweep: &SweepSpec, split: &Split, n_prompts: usize) -> usize {
+pub fn n_live_generations(sweep: &SweepSpec, split: &Split<'_>, n_prompts: usize) -> usize {
     let n_checked = sweep.replay.check.min(split.replayed.len());
     Course::of(sweep, n_prompts).n_generations(&split.live)
         + n_checked * n_prompts * sweep.timing.repeats
 }
 
 /// How many generations run live, and what is replayed beside them.
-fn work(sweep: &SweepSpec, split: &Split) -> String {
+fn work(sweep: &SweepSpec, split: &Split<'_>) -> String {
     let n_checked = sweep.replay.check.min(split.replayed.len());
     let n_live = split.live.len() + n_checked;
     let live = match sweep.workload.n_prompts_at_most() {

@@ -8,7 +8,7 @@ use crate::cli::ReplayArgs;
 use crate::cmd::Failure;
 use crate::cmd::download::fetch;
 use crate::cmd::measure_all::settings;
-use crate::cmd::replay_sweep::{Recorded, Replayed, calibration};
+use crate::cmd::replay_sweep::{N_PASSES, Recorded, Replayed, calibration};
 use crate::cmd::replayable::Split;
 use crate::cmd::run_folder::{RunFolder, config_hash};
 use crate::cmd::sweep::{manifest, model_names, open, overrides};
@@ -86,7 +86,8 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
     let (summary, check) = replayed.summarise(&plan.trials, &mut tables, &bootstrap)?;
     folder.finish_tables(tables, summary)?;
     // The report reads the tables back, which takes as much memory as this.
-    drop((plan, split));
+    drop(split);
+    drop(plan);
     manifest.status = Status::Finished;
     manifest.finished = Some(now());
     manifest.replay_check = Some(check);
@@ -116,7 +117,8 @@ fn timed_here(
         threads,
         config_hash,
     );
-    let samples = calibration(&prompts, &settings(sweep, &models)?, &mut models)?;
+    let settings = settings(sweep, &models)?;
+    let samples = calibration(2 * N_PASSES, &prompts, &settings, &mut models)?;
     let costs = CostModel::fit(&samples).map_err(|error| Failure::Other(error.to_string()))?;
     Ok((costs, models.pair_shapes(), manifest))
 }

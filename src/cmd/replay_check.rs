@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::cmd::rows::stop_name;
@@ -19,8 +18,9 @@ use crate::trace::replay::{Replay, ReplayRefusal};
 const TIE: f64 = 1e-3;
 
 /// Which of the trials, given by speedup and acceptance, run live as well: up to half of `n` from the
-/// frontier (no other trial has both larger), the fastest and others evenly along it, and the rest at
-/// random. Ascending.
+/// frontier (no other trial has both larger), the fastest and others evenly along it. The rest is drawn
+/// evenly over the ranks by speed, from a random start, so that every other trial is as likely as the next
+/// and slow ones are among them. Ascending.
 pub fn chosen(glances: &[(f64, f64)], n: usize, seed: u64) -> Vec<usize> {
     let mut by_speed: Vec<usize> = (0..glances.len()).collect();
     by_speed.sort_by(|&a, &b| glances[b].0.total_cmp(&glances[a].0).then(a.cmp(&b)));
@@ -38,14 +38,14 @@ pub fn chosen(glances: &[(f64, f64)], n: usize, seed: u64) -> Vec<usize> {
     let mut chosen: Vec<usize> = (0..n_frontier)
         .map(|place| frontier[place * (frontier.len() - 1) / (n_frontier - 1).max(1)])
         .collect();
-    let mut rest: Vec<usize> = by_speed
+    let rest: Vec<usize> = by_speed
         .into_iter()
         .filter(|index| !chosen.contains(index))
         .collect();
-    rest.sort_unstable();
-    rest.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-    rest.truncate(n.saturating_sub(chosen.len()));
-    chosen.extend(rest);
+    let n_rest = n.saturating_sub(chosen.len()).min(rest.len());
+    let start = ChaCha8Rng::seed_from_u64(seed).random_range(0..rest.len().max(1));
+    let places = (0..n_rest).map(|one| (start + one * rest.len() / n_rest) % rest.len());
+    chosen.extend(places.map(|place| rest[place]));
     chosen.sort_unstable();
     chosen
 }
@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_frontier_comes_first_and_the_rest_by_lot() {
+    fn the_frontier_comes_first_and_the_rest_evenly_from_a_random_start() {
         // Speedup falls, acceptance of 0, 2 and 4 rises: these are the frontier.
         let glances = [(2.0, 0.5), (1.9, 0.4), (1.8, 0.7), (1.7, 0.6), (1.6, 0.9)];
         assert_eq!(chosen(&glances, 4, 1)[..1], [0]);
@@ -121,5 +121,12 @@ mod tests {
         let three = chosen(&glances, 3, 1);
         assert!(three.contains(&0) && three.contains(&4), "{three:?}");
         assert!(chosen(&glances, 0, 1).is_empty());
+        // The slower and the faster half of the rest have their share, whatever the start.
+        let line: Vec<(f64, f64)> = (0..40).map(|one| (f64::from(one), 0.5)).collect();
+        for seed in 0..20 {
+            let nine = chosen(&line, 9, seed);
+            let n_slow = nine.iter().filter(|&&index| index < 20).count();
+            assert!(nine.len() == 9 && (4..=5).contains(&n_slow), "{nine:?}");
+        }
     }
 }

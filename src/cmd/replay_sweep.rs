@@ -39,8 +39,9 @@ pub const TRACE: &str = "trace";
 const CALIBRATION: &str = "calibration.json";
 /// Rows of which a forward returns logits while a text is read.
 const PIECE_LEN: usize = 64;
-/// Passes over all draft lengths that the cost model is fitted to.
-const N_PASSES: usize = 12;
+/// Passes over all draft lengths before the trials that run live, and as many behind them: a machine
+/// changes in the meantime, and live trials are what the cost model is compared with.
+pub const N_PASSES: usize = 6;
 
 /// A trace with what its rounds cost here.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ pub struct Recorded {
     pub costs: CostModel,
 }
 
-/// Records the trace of all prompts and times the forwards, or reads both from `folder` where an
+/// Records the trace of all prompts and times the forwards a first time, or reads both from `folder` where an
 /// earlier run of the same sweep left them.
 ///
 /// # Errors
@@ -69,18 +70,61 @@ pub fn recorded(
         write_trace(&place, &trace)?;
         trace
     };
+    let samples = calibrated(folder, 1, prompts, settings, models)?;
+    let costs = fit(&samples)?;
+    Ok(Recorded { trace, costs })
+}
+
+impl Recorded {
+    /// Times the forwards once more, behind the live trials, unless an earlier run did.
+    ///
+    /// # Errors
+    /// When a model fails or a file cannot be used.
+    pub fn calibrate_again(
+        &mut self,
+        folder: &Path,
+        prompts: &[Prompt],
+        settings: &Settings,
+        models: &mut LoadedModels,
+    ) -> Result<(), Failure> {
+        let samples = calibrated(folder, 2, prompts, settings, models)?;
+        self.costs = fit(&samples)?;
+        Ok(())
+    }
+}
+
+fn fit(samples: &[TimingSample]) -> Result<CostModel, Failure> {
+    CostModel::fit(samples).map_err(|error| Failure::Other(error.to_string()))
+}
+
+/// The timings of `n_times` calibrations: those in the run folder, and what they lack.
+fn calibrated(
+    folder: &Path,
+    n_times: usize,
+    prompts: &[Prompt],
+    settings: &Settings,
+    models: &mut LoadedModels,
+) -> Result<Vec<TimingSample>, Failure> {
     let place = folder.join(CALIBRATION);
-    let samples: Vec<TimingSample> = if place.is_file() {
+    let mut samples: Vec<TimingSample> = Vec::new();
+    if place.is_file() {
         let text = std::fs::read(&place).map_err(|error| Failure::file(&place, &error))?;
-        serde_json::from_slice(&text).map_err(|error| Failure::file(&place, &error))?
-    } else {
-        let samples = calibration(prompts, settings, models)?;
+        samples = serde_json::from_slice(&text).map_err(|error| Failure::file(&place, &error))?;
+    }
+    loop {
+        let n_passes = samples.iter().map(|sample| sample.pass + 1).max();
+        let n_passes = n_passes.unwrap_or(0);
+        if n_passes >= n_times * N_PASSES {
+            return Ok(samples);
+        }
+        let further = calibration(N_PASSES, prompts, settings, models)?.into_iter();
+        samples.extend(further.map(|sample| TimingSample {
+            pass: n_passes + sample.pass,
+            ..sample
+        }));
         let text = serde_json::to_vec(&samples).map_err(|error| Failure::file(&place, &error))?;
         write_whole(&place, &text)?;
-        samples
-    };
-    let costs = CostModel::fit(&samples).map_err(|error| Failure::Other(error.to_string()))?;
-    Ok(Recorded { trace, costs })
+    }
 }
 
 /// Decodes every prompt with the verifier and notes all that the drafter would say.
@@ -107,11 +151,13 @@ pub fn record_trace(
     trace.map_err(|error| Failure::Other(error.to_string()))
 }
 
-/// Times what the rounds of this pair are made of, on the workload's own prompts.
+/// Times what the rounds of this pair are made of, on the workload's own prompts, in `n_passes` passes
+/// over all draft lengths.
 ///
 /// # Errors
 /// When a model is missing or fails.
 pub fn calibration(
+    n_passes: usize,
     prompts: &[Prompt],
     settings: &Settings,
     models: &mut LoadedModels,
@@ -130,7 +176,7 @@ pub fn calibration(
         })
         .collect();
     let (drafter, verifier) = models.pair()?;
-    let samples = time_rounds(&mut drafter.lm, &mut verifier.lm, &requests, N_PASSES)?;
+    let samples = time_rounds(&mut drafter.lm, &mut verifier.lm, &requests, n_passes)?;
     drafter.lm.truncate(0);
     verifier.lm.truncate(0);
     Ok(samples)
@@ -143,7 +189,7 @@ pub fn calibration(
 pub fn checked(
     sweep: &SweepSpec,
     recorded: &Recorded,
-    split: &Split,
+    split: &Split<'_>,
 ) -> Result<Vec<(Trial, SpeculativeRule)>, Failure> {
     let predictor = Predictor::new(&recorded.trace, &recorded.costs, None, Vec::new())?;
     let glances = split
@@ -154,7 +200,10 @@ pub fn checked(
     let places = chosen(&glances, sweep.replay.check, sweep.seed);
     Ok(places
         .into_iter()
-        .map(|place| split.replayed[place].clone())
+        .map(|place| {
+            let (trial, rule) = &split.replayed[place];
+            ((*trial).clone(), rule.clone())
+        })
         .collect())
 }
 
@@ -162,7 +211,7 @@ pub fn checked(
 #[derive(Debug)]
 pub struct Replayed<'r> {
     pub sweep: &'r SweepSpec,
-    pub split: &'r Split,
+    pub split: &'r Split<'r>,
     pub checked: &'r [(Trial, SpeculativeRule)],
     pub recorded: &'r Recorded,
     pub prompts: &'r [Prompt],

@@ -10,13 +10,13 @@ use crate::trace::TraceHeader;
 
 /// The trials of a plan by where their figures come from.
 #[derive(Debug, Default)]
-pub struct Split {
+pub struct Split<'p> {
     /// Read off a trace, with the rule of each.
-    pub replayed: Vec<(Trial, SpeculativeRule)>,
+    pub replayed: Vec<(&'p Trial, SpeculativeRule)>,
     /// Decoded here; the baselines among them, which are replayed besides.
     pub live: Vec<Trial>,
     /// Trials of `mode: replay` that a trace does not determine, with the reason.
-    pub refused: Vec<(Trial, String)>,
+    pub refused: Vec<(&'p Trial, String)>,
 }
 
 /// The speculative rule of a trial, unless it decodes several prompts at a time.
@@ -67,9 +67,9 @@ pub fn header(trials: &[Trial], sampling: Sampling) -> Option<TraceHeader> {
     })
 }
 
-impl Split {
+impl<'p> Split<'p> {
     /// Splits a plan by what a trace with this header determines.
-    pub fn new(plan: &Plan, mode: SweepMode, header: Option<&TraceHeader>) -> Self {
+    pub fn new(plan: &'p Plan, mode: SweepMode, header: Option<&TraceHeader>) -> Self {
         let mut split = Self::default();
         for (index, trial) in plan.trials.iter().enumerate() {
             let replayable = rule_of(&trial.decoder).and_then(|rule| {
@@ -82,10 +82,10 @@ impl Split {
             let is_baseline = index < plan.n_baselines;
             match (mode, replayable) {
                 (SweepMode::Replay | SweepMode::Auto, Ok(rule)) => {
-                    split.replayed.push((trial.clone(), rule));
+                    split.replayed.push((trial, rule));
                 }
                 (SweepMode::Replay, Err(reason)) if !is_baseline => {
-                    split.refused.push((trial.clone(), reason));
+                    split.refused.push((trial, reason));
                 }
                 (SweepMode::Live | SweepMode::Auto | SweepMode::Replay, _) => {
                     split.live.push(trial.clone());

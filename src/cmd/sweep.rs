@@ -58,16 +58,15 @@ pub(super) fn measured(
 ) -> Result<Option<PathBuf>, Failure> {
     let sweep = load_sweep(&args.sweep.config, &overrides(&args.sweep))?;
     let whole = plan(&sweep)?;
-    let plan = match args.shard {
-        Some(shard) => part(&sweep, &whole, shard)?,
-        None => whole.clone(),
-    };
+    let own = args.shard.map(|shard| part(&sweep, &whole, shard));
+    let own = own.transpose()?;
+    let plan = own.as_ref().unwrap_or(&whole);
     let header = match sweep.mode {
         SweepMode::Live => None,
         SweepMode::Replay | SweepMode::Auto => header(&plan.trials, sweep.sampling),
     };
-    let split = Split::new(&plan, sweep.mode, header.as_ref());
-    print_plan(&plan, &sweep, &split);
+    let split = Split::new(plan, sweep.mode, header.as_ref());
+    print_plan(plan, &sweep, &split);
     if args.dry_run {
         match estimate(&sweep, &whole, &split) {
             Ok(estimate) => println!("{estimate}"),
@@ -85,7 +84,7 @@ pub(super) fn measured(
     let yaml = sweep.to_yaml()?;
     let mut manifest = manifest(
         &sweep,
-        &plan,
+        plan,
         Some(&models),
         prompts.len(),
         threads,
@@ -106,7 +105,7 @@ pub(super) fn measured(
     let times = calibrate(&mut models)?;
     manifest.costs = Some(json!(times));
     let settings = settings(&sweep, &models)?;
-    let recorded = match &header {
+    let mut recorded = match &header {
         Some(header) if !split.replayed.is_empty() => {
             let recorded = recorded(&folder.path, header, &prompts, &settings, &mut models)?;
             let checked = checked(&sweep, &recorded, &split)?;
@@ -130,6 +129,9 @@ pub(super) fn measured(
         fail_fast: args.fail_fast,
     };
     let end = measure_all(&job, &mut models, &mut journal, &mut entries, &mut judge)?;
+    if let (Some((recorded, _)), End::Complete) = (&mut recorded, &end) {
+        recorded.calibrate_again(&folder.path, &prompts, &settings, &mut models)?;
+    }
 
     sort(&mut entries, &plan.trials);
     let bootstrap = Bootstrap::default();
@@ -174,6 +176,9 @@ pub(super) fn measured(
     folder.finish_tables(tables, summary)?;
     metrics::write(&folder, &metrics)?;
     manifest.replay_check = check;
+    // The report plans the sweep again and reads the tables back, which takes as much memory as this.
+    drop((split, recorded, trials));
+    drop((own, whole));
     let view = folder.write_report(&sweep, &manifest, &bootstrap)?;
     println!(
         "{}",
@@ -229,7 +234,7 @@ pub(super) fn overrides(args: &PlanArgs) -> Vec<String> {
 
 /// How long the sweep will take here, from one prompt decoded autoregressively: as if every trial took
 /// as long.
-fn estimate(sweep: &SweepSpec, plan: &Plan, split: &Split) -> Result<String, Failure> {
+fn estimate(sweep: &SweepSpec, plan: &Plan, split: &Split<'_>) -> Result<String, Failure> {
     let (mut models, prompts) = open(sweep, &model_names(sweep, plan), plan)?;
     let settings = settings(sweep, &models)?;
     let Some(prompt) = prompts.first() else {

@@ -20,7 +20,7 @@ pub enum SweepMode {
 #[serde(deny_unknown_fields)]
 pub struct ReplaySpec {
     /// Replayed trials that also run live, to check rounds and predicted times: half of them from the
-    /// frontier of speedup and acceptance, the rest at random.
+    /// frontier of speedup and acceptance, the rest evenly over the ranks by speed, from a random start.
     #[serde(default = "default_check")]
     pub check: usize,
     /// Write rounds and positions of every replayed trial, not only of those that also run live.

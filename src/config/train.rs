@@ -90,6 +90,10 @@ pub struct DataSpec {
     /// How many problems of a family come in each turn of a mix; 1 of those not named.
     #[serde(default)]
     pub n_in_turn: BTreeMap<Family, usize>,
+    /// Batches that are drawn, sorted by length and shuffled at a time: many mean little padding, one
+    /// means that each step sees all kinds of documents.
+    #[serde(default = "default_n_pooled_batches")]
+    pub n_pooled_batches: usize,
 }
 
 impl DataSpec {
@@ -135,6 +139,17 @@ pub enum ObjectiveSpec {
     },
 }
 
+/// How gradients become updates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptimizerSpec {
+    #[default]
+    Adamw,
+    /// Orthogonalised momentum for the matrices of the layers, scaled to the size of AdamW's updates
+    /// (arXiv 2502.16982); AdamW for embeddings and norms.
+    Muon,
+}
+
 /// Steps, batch and learning rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -142,6 +157,11 @@ pub struct ScheduleSpec {
     pub n_steps: usize,
     /// Documents per step, over all workers.
     pub batch_len: usize,
+    /// Documents per forward, those of similar length together; `batch_len / workers` when absent.
+    #[serde(default)]
+    pub micro_batch_len: Option<usize>,
+    #[serde(default)]
+    pub optimizer: OptimizerSpec,
     pub learning_rate: f64,
     /// Reached at the last step by a half cosine.
     pub final_learning_rate: f64,
@@ -154,6 +174,10 @@ pub struct ScheduleSpec {
     #[serde(default = "default_clip_norm")]
     pub clip_norm: f32,
     pub checkpoint_every: usize,
+}
+
+fn default_n_pooled_batches() -> usize {
+    32
 }
 
 fn one() -> usize {
@@ -210,6 +234,11 @@ impl TrainSpec {
             ("schedule.batch_len", spec.schedule.batch_len),
             ("schedule.checkpoint_every", spec.schedule.checkpoint_every),
             ("workers", spec.workers),
+            ("data.n_pooled_batches", spec.data.n_pooled_batches),
+            (
+                "schedule.micro_batch_len",
+                spec.schedule.micro_batch_len.unwrap_or(1),
+            ),
         ];
         let in_turn = spec.data.n_in_turn.values();
         counts.extend(in_turn.map(|&n| ("data.n_in_turn", n)));

@@ -188,14 +188,14 @@ fn slot_columns(rows: &[PositionRecord]) -> Vec<Column> {
 /// One column per name of the first row; every row has the same ones.
 fn figure_columns<'r>(rows: impl Iterator<Item = &'r Figures>) -> Vec<Column> {
     let rows: Vec<&Figures> = rows.collect();
-    let names = rows.first().into_iter().flat_map(|figures| figures.iter());
+    let names = rows.first().map_or(&[][..], |figures| figures.names());
+    let is_alike = |figures: &&Figures| figures.names() == names;
+    assert!(rows.iter().all(is_alike), "every row has the same figures");
     names
+        .iter()
         .enumerate()
-        .map(|(place, (name, _))| {
-            let values = rows.iter().map(|figures| {
-                assert_eq!(&figures[place].0, name, "every row has the same figures");
-                figures[place].1
-            });
+        .map(|(place, name)| {
+            let values = rows.iter().map(|figures| figures.values()[place]);
             Column::new(name.as_str().into(), values.collect::<Vec<_>>())
         })
         .collect()

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::plan::shard::Shard;
 use crate::record::schema::{
-    FIGURES, GenerationRecord, Mode, PositionRecord, RoundRecord, TrialRecord,
+    FIGURES, Figures, GenerationRecord, Mode, PositionRecord, RoundRecord, TrialRecord,
 };
 use crate::record::table::Table;
 
@@ -167,17 +167,19 @@ fn trials(table: &Table) -> Result<Vec<TrialRecord>, String> {
     for (row, shard) in rows.iter_mut().zip(words("shard")?) {
         row.shard = read_shard(shard)?;
     }
+    let mut figures = Vec::new();
     let is_known = |name: &String| TRIAL_COLUMNS.contains(&name.as_str());
     for name in table.names().into_iter().filter(|name| !is_known(name)) {
         if FIGURES.iter().any(|figure| name.starts_with(figure)) {
-            for (row, value) in rows.iter_mut().zip(table.optional_f64s(&name)?) {
-                row.figures.push((name.clone(), value));
-            }
+            figures.push((name.clone(), table.optional_f64s(&name)?));
             continue;
         }
         for (row, value) in rows.iter_mut().zip(table.scalars(&name)?) {
             row.axes.push((name.clone(), value));
         }
+    }
+    for (row, figures) in rows.iter_mut().zip(Figures::rows(figures)) {
+        row.figures = figures;
     }
     Ok(rows)
 }

@@ -1,5 +1,7 @@
 //! The rows of a run. Units are in the names; counts and durations only, ratios come later.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::plan::shard::Shard;
@@ -174,7 +176,7 @@ pub struct SlotRecord {
 }
 
 /// What a trial did on the prompts of one category.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct CategoryRecord {
     pub trial_id: String,
     pub label: String,
@@ -191,7 +193,56 @@ pub struct CategoryRecord {
 
 /// Derived numbers by the name of their column. An interval makes three: `name`, `name_low` and
 /// `name_high`.
-pub type Figures = Vec<(String, Option<f64>)>;
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Figures {
+    /// Rows of one table share them.
+    names: Arc<Vec<String>>,
+    values: Vec<Option<f64>>,
+}
+
+impl Figures {
+    pub fn push(&mut self, name: &str, value: Option<f64>) {
+        Arc::make_mut(&mut self.names).push(name.to_owned());
+        self.values.push(value);
+    }
+
+    /// Values under the names of `other`, which are the same ones: many rows then hold them once.
+    #[must_use]
+    pub fn named_as(self, other: &Self) -> Self {
+        match self.names == other.names {
+            true => Self {
+                names: other.names.clone(),
+                ..self
+            },
+            false => self,
+        }
+    }
+
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    pub fn values(&self) -> &[Option<f64>] {
+        &self.values
+    }
+
+    /// The rows of a table with these columns, all of the same length.
+    pub fn rows(columns: Vec<(String, Vec<Option<f64>>)>) -> impl Iterator<Item = Self> {
+        let (names, columns): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+        let names = Arc::new(names);
+        let n_rows = columns.first().map_or(0, Vec::len);
+        (0..n_rows).map(move |row| Self {
+            names: names.clone(),
+            values: columns.iter().map(|column| column[row]).collect(),
+        })
+    }
+
+    /// None where there is no such name as well.
+    pub fn get(&self, name: &str) -> Option<f64> {
+        let mut names = self.names.iter();
+        self.values[names.position(|other| other == name)?]
+    }
+}
 
 /// What the names of a trial's [`Figures`] begin with; no axis does.
 pub const FIGURES: [&str; 9] = [
@@ -207,7 +258,7 @@ pub const FIGURES: [&str; 9] = [
 ];
 
 /// One distinct point of the grid with its derived figures.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct TrialRecord {
     pub trial_id: String,
     pub label: String,

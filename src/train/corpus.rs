@@ -16,17 +16,17 @@ pub struct Document {
     pub prompt_len: usize,
 }
 
-/// Batches of documents of similar length, so that little is padding. Deterministic by seed.
+/// Batches of documents of similar length, so that little is padding; each is sorted by length.
+/// Deterministic by seed.
 pub struct Corpus<'a> {
     tokenizer: &'a Tokenizer,
     problems: ProblemStream,
     rng: ChaCha8Rng,
     batch_len: usize,
+    /// Batches that are drawn, sorted by length and shuffled at a time.
+    n_pooled: usize,
     ready: Vec<Vec<Document>>,
 }
-
-/// Batches that are drawn, sorted by length and shuffled at a time.
-const POOL_BATCHES: usize = 32;
 
 impl<'a> Corpus<'a> {
     pub fn new(
@@ -34,12 +34,14 @@ impl<'a> Corpus<'a> {
         problems: ProblemStream,
         seed: u64,
         batch_len: usize,
+        n_pooled: usize,
     ) -> Self {
         Self {
             tokenizer,
             problems,
             rng: ChaCha8Rng::seed_from_u64(seed),
             batch_len,
+            n_pooled,
             ready: Vec::new(),
         }
     }
@@ -60,23 +62,23 @@ impl<'a> Corpus<'a> {
     /// # Errors
     /// As [`next_batch`](Self::next_batch).
     pub fn skip(&mut self, n: usize) -> Result<(), String> {
-        for _ in 0..n / POOL_BATCHES {
-            for _ in 0..POOL_BATCHES * self.batch_len {
+        for _ in 0..n / self.n_pooled {
+            for _ in 0..self.n_pooled * self.batch_len {
                 self.problems.next();
             }
             // The shuffle of a skipped pool draws as many numbers as that of a used one.
-            let mut order: Vec<usize> = (0..POOL_BATCHES).collect();
+            let mut order: Vec<usize> = (0..self.n_pooled).collect();
             order.shuffle(&mut self.rng);
         }
-        for _ in 0..n % POOL_BATCHES {
+        for _ in 0..n % self.n_pooled {
             self.next_batch()?;
         }
         Ok(())
     }
 
     fn fill(&mut self) -> Result<(), String> {
-        let mut pool = Vec::with_capacity(POOL_BATCHES * self.batch_len);
-        while pool.len() < POOL_BATCHES * self.batch_len {
+        let mut pool = Vec::with_capacity(self.n_pooled * self.batch_len);
+        while pool.len() < self.n_pooled * self.batch_len {
             let problem = self.problems.next().expect("the stream is endless");
             let prompt = self.tokenizer.encode(&prompt_of(&problem.question))?;
             let answer = self.tokenizer.encode(&format!(" {}", problem.answer))?;

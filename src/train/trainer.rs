@@ -3,16 +3,20 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use burn::module::Module;
-use burn::optim::{AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer};
+use burn::module::{Module, ParamGroup};
+use burn::optim::decay::WeightDecayConfig;
+use burn::optim::{
+    AdamWConfig, AdjustLrFn, GradientsAccumulator, GradientsParams, ModuleOptimizer, MuonConfig,
+};
 use burn::tensor::Device;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::config::train::TrainSpec;
+use crate::config::train::{OptimizerSpec, ScheduleSpec, TrainSpec};
 use crate::model::arch::Architecture;
 use crate::model::checkpoint::CheckpointError;
 use crate::model::device::DeviceError;
@@ -109,6 +113,7 @@ pub fn train(
         problems,
         spec.data.seed,
         spec.schedule.batch_len,
+        spec.data.n_pooled_batches,
     );
     corpus.skip(run.state.step).map_err(TrainError::Text)?;
     let mut since_report = Meter::default();
@@ -188,6 +193,28 @@ impl Batch {
     }
 }
 
+/// Paths of the weights that Muon updates.
+const LAYER_MATRICES: &str = r"(^|\.)(qkv|output|gate_up|down)(\.[A-Za-z0-9]+)*$";
+
+fn optimizer(schedule: &ScheduleSpec) -> ModuleOptimizer {
+    let adamw = AdamWConfig::new()
+        .with_beta_2(schedule.beta_2)
+        .with_epsilon(1e-8)
+        .with_weight_decay(schedule.weight_decay)
+        .init();
+    match schedule.optimizer {
+        OptimizerSpec::Adamw => adamw,
+        OptimizerSpec::Muon => {
+            let muon = MuonConfig::new()
+                .with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW)
+                .with_weight_decay(Some(WeightDecayConfig::new(schedule.weight_decay)))
+                .build();
+            let matrices = ParamGroup::from_regex(LAYER_MATRICES).expect("the pattern is valid");
+            adamw.with_group(matrices, muon, None)
+        }
+    }
+}
+
 struct Run<'a> {
     spec: &'a TrainSpec,
     arch: Architecture,
@@ -210,11 +237,7 @@ impl<'a> Run<'a> {
         let (tokenizer, tokenizer_json) = open_tokenizer(spec)?;
         let special = special_ids(&tokenizer)?;
         let (model, arch) = open_model(spec, &tokenizer, special, &device)?;
-        let optimizer = AdamWConfig::new()
-            .with_beta_2(spec.schedule.beta_2)
-            .with_epsilon(1e-8)
-            .with_weight_decay(spec.schedule.weight_decay)
-            .init();
+        let optimizer = optimizer(&spec.schedule);
         let pools = (0..spec.workers)
             .map(|_| rayon::ThreadPoolBuilder::new().num_threads(1).build())
             .collect::<Result<_, _>>()
@@ -337,13 +360,14 @@ impl<'a> Run<'a> {
         Ok(summary)
     }
 
-    /// One batch per worker. Chance is a function of seed and step, so that a resumed run draws
+    /// The micro-batches of a step, in order of length. Chance is a function of seed and step, so that a resumed run draws
     /// the same masks.
     fn batches(&self, corpus: &mut Corpus<'_>) -> Result<Vec<Batch>, TrainError> {
         let documents = corpus.next_batch().map_err(TrainError::Text)?;
         let mut rng = ChaCha8Rng::seed_from_u64(self.spec.seed);
         rng.set_stream(self.state.step as u64);
-        let share = documents.len().div_ceil(self.spec.workers);
+        let even = documents.len().div_ceil(self.spec.workers);
+        let share = self.spec.schedule.micro_batch_len.unwrap_or(even);
         Ok(documents
             .chunks(share)
             .map(|documents| {
@@ -355,15 +379,28 @@ impl<'a> Run<'a> {
     /// One update; returns the mean loss of the workers.
     fn step(&mut self, batches: &[Batch]) -> Result<f32, TrainError> {
         let (model, arch, device) = (&self.model, &self.arch, &self.device);
-        let results: Vec<(f32, GradientsParams)> = std::thread::scope(|scope| {
-            let handles: Vec<_> = batches
+        // The longest come first, and a worker that is done takes the next.
+        let queue = Mutex::new(batches.iter().enumerate());
+        let mut results: Vec<(usize, f32, GradientsParams)> = std::thread::scope(|scope| {
+            let handles: Vec<_> = self
+                .pools
                 .iter()
-                .zip(&self.pools)
-                .map(|(batch, pool)| {
+                .map(|pool| {
+                    let queue = &queue;
                     // A fork has leaves of its own: graphs that share leaves share a lock, and the
                     // backward passes would wait for each other.
                     let model = model.clone().fork(device);
-                    scope.spawn(move || pool.install(|| gradients(&model, arch, batch, device)))
+                    scope.spawn(move || {
+                        pool.install(|| {
+                            let next = || queue.lock().ok()?.next_back();
+                            std::iter::from_fn(next)
+                                .map(|(index, batch)| {
+                                    let (loss, gradients) = gradients(&model, arch, batch, device);
+                                    (index, loss, gradients)
+                                })
+                                .collect::<Vec<_>>()
+                        })
+                    })
                 })
                 .collect();
             handles
@@ -373,12 +410,17 @@ impl<'a> Run<'a> {
                         .join()
                         .map_err(|_| TrainError::Text("a worker failed".into()))
                 })
-                .collect::<Result<_, _>>()
-        })?;
+                .collect::<Result<Vec<_>, _>>()
+        })?
+        .into_iter()
+        .flatten()
+        .collect();
+        // Sums of floats depend on their order, and who computed what is chance.
+        results.sort_by_key(|(index, ..)| *index);
         let n = results.len() as f32;
         let mut accumulator = GradientsAccumulator::new();
         let mut loss_sum = 0.0;
-        for (loss, gradients) in results {
+        for (_, loss, gradients) in results {
             loss_sum += loss;
             accumulator.accumulate(&self.model, gradients);
         }

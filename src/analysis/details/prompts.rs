@@ -67,9 +67,8 @@ impl OfPrompts<'_> {
         let baseline = baseline.unwrap_or_default();
         match trial.mode {
             Mode::Live => {
-                let entries = |id: &str| -> Vec<&Entry> {
-                    self.generations().entries(id, Mode::Live).iter().collect()
-                };
+                let entries =
+                    |id: &str| -> Vec<&Entry> { self.generations().live(id).iter().collect() };
                 timed_prompts(&entries(id), &entries(baseline))
             }
             Mode::Replay => {

@@ -37,10 +37,7 @@ pub fn figures_of_replay(rows: &[&GenerationRecord], bootstrap: &Bootstrap) -> F
 
 /// The metrics of a replayed trial, from its row.
 pub fn replayed(record: &TrialRecord, bootstrap: &Bootstrap) -> TrialMetrics {
-    let value = |name: &str| {
-        let mut figures = record.figures.iter();
-        figures.find(|(other, _)| other == name)?.1
-    };
+    let value = |name: &str| record.figures.get(name);
     let ends = |name: &str, estimate: Option<f64>| {
         let (low, high) = (
             value(&format!("{name}_low")),
@@ -133,7 +130,7 @@ struct Columns(Figures);
 
 impl Columns {
     fn number(&mut self, name: &str, value: Option<f64>) {
-        self.0.push((name.to_owned(), value));
+        self.0.push(name, value);
     }
 
     fn interval(&mut self, name: &str, interval: Option<Interval>) {
@@ -191,19 +188,16 @@ mod tests {
         ];
         records[2].figures = figures_of_replay(&[], &Bootstrap::default());
         fill(&mut records, &metrics);
-        let value = |row: usize, name: &str| {
-            let mut figures = records[row].figures.iter();
-            figures.find(|(other, _)| other == name).unwrap().1
-        };
+        let value = |row: usize, name: &str| records[row].figures.get(name);
         assert_eq!(value(0, "score"), Some(0.5));
         assert_eq!(value(0, "score_high"), Some(0.5));
         assert_eq!(value(0, "flops"), Some(7.0));
         assert_eq!(value(1, "flops"), None);
         assert_eq!(value(2, "flops"), None);
-        let names = |row: usize| records[row].figures.iter().map(|(name, _)| name);
-        assert!(names(0).eq(names(1)) && names(0).eq(names(2)));
+        let names = |row: usize| records[row].figures.names();
+        assert!(names(0) == names(1) && names(0) == names(2));
         let is_told_from_an_axis = |name: &String| FIGURES.iter().any(|one| name.starts_with(one));
-        assert!(names(0).all(is_told_from_an_axis));
+        assert!(names(0).iter().all(is_told_from_an_axis));
     }
     #[test]
     fn what_a_replay_computes_is_read_back_from_its_row() {
