@@ -1,10 +1,14 @@
-//! How long a checkpoint of Qwen2.5-0.5B's shape takes to load, and in how much memory.
+//! How long a checkpoint of Qwen2.5-0.5B's shape takes to load, in how much memory, and how near its forwards
+//! come to the time that reading the weights takes.
 //!
 //! `cargo run --release --example load -- [f32|f16|bf16]` writes a checkpoint with random weights in bf16 to
 //! a temporary folder, loads it on the CPU in the dtype given, and prints the time and the memory of this
-//! process: the most there was of its own, against what the weights and the cache take.
+//! process: the most there was of its own, against what the weights and the cache take. Then it times forwards
+//! of some rows behind 64 cached ones, and beside each a plain read of as many bytes as all weights of a
+//! forward have, on the same threads.
 
 use std::fs::File;
+use std::hint::black_box;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::time::Instant;
@@ -12,10 +16,12 @@ use std::time::Instant;
 use half::bf16;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 use wedlm_bench::model::checkpoint::Checkpoint;
 use wedlm_bench::model::device::{DeviceSpec, Dtype};
 use wedlm_bench::model::inspect::inspect;
+use wedlm_bench::model::lm::LanguageModel;
 use wedlm_bench::model::loaded::{LoadedModel, Placement};
 
 const HIDDEN: usize = 896;
@@ -73,9 +79,76 @@ fn measure(folder: &Path, dtype: Dtype) -> Result<(), Box<dyn std::error::Error>
         "at most {:+.1} % beyond weights and cache",
         ((peak - before) / needed - 1.0) * 100.0
     );
-    drop(model);
+    time_forwards(model, found.n_parameters, dtype)
+}
+
+/// Times forwards and plain reads in turn, and prints the medians.
+fn time_forwards(
+    mut model: LoadedModel,
+    n_parameters: u64,
+    dtype: Dtype,
+) -> Result<(), Box<dyn std::error::Error>> {
+    let bytes_each = match dtype {
+        Dtype::F32 => 4,
+        Dtype::F16 | Dtype::Bf16 => 2,
+    };
+    let n_bytes = n_parameters as usize * bytes_each;
+    let memory = vec![1.0_f32; n_bytes / 4];
+    let tokens = [7; CACHED + 16];
+    let positions: Vec<u32> = (0..tokens.len() as u32).collect();
+    model
+        .lm
+        .forward(&tokens[..CACHED], &positions[..CACHED], 0)?;
+    for n_rows in [1, 2, 4, 8, 16] {
+        let rows = CACHED..CACHED + n_rows;
+        let (mut forwards, mut reads) = (Vec::new(), Vec::new());
+        for _ in 0..N_REPEATS {
+            let started = Instant::now();
+            model
+                .lm
+                .forward(&tokens[rows.clone()], &positions[rows.clone()], n_rows)?;
+            forwards.push(started.elapsed().as_secs_f64());
+            model.lm.truncate(CACHED);
+            let started = Instant::now();
+            black_box(sum(&memory));
+            reads.push(started.elapsed().as_secs_f64());
+        }
+        let (forward, read) = (median(forwards), median(reads));
+        println!(
+            "{n_rows} rows: {:.1} ms; a plain read of {:.0} MiB: {:.1} ms ({:.1} GB/s), {:.0} % of the forward",
+            1e3 * forward,
+            n_bytes as f64 / MIB,
+            1e3 * read,
+            n_bytes as f64 / read / 1e9,
+            100.0 * read / forward,
+        );
+    }
+    println!("{} threads", rayon::current_num_threads());
     Ok(())
 }
+
+/// Every number read once, on all threads.
+fn sum(memory: &[f32]) -> f32 {
+    let of_chunk = |chunk: &[f32]| {
+        let mut sums = [0.0; 64];
+        for numbers in chunk.chunks_exact(sums.len()) {
+            for (sum, number) in sums.iter_mut().zip(numbers) {
+                *sum += number;
+            }
+        }
+        sums.iter().sum::<f32>()
+    };
+    memory.par_chunks(1 << 20).map(of_chunk).sum()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Rows in the cache before a timed forward.
+const CACHED: usize = 64;
+const N_REPEATS: usize = 11;
 
 const MIB: f64 = (1 << 20) as f64;
 

@@ -8,7 +8,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use wedlm_bench::config::train::{InitSpec, ModelType, ObjectiveSpec, TrainSpec};
+use wedlm_bench::config::train::{InitSpec, ModelType, ObjectiveSpec, OptimizerSpec, TrainSpec};
 use wedlm_bench::model::arch::{Architecture, RopeScaling};
 use wedlm_bench::model::burn_lm::{BurnLm, LoadOptions};
 use wedlm_bench::model::checkpoint::Checkpoint;
@@ -202,15 +202,27 @@ seed: 3
     TrainSpec::load(&path).unwrap()
 }
 
+/// Each step sees all kinds of documents, in micro-batches whose number is none of the workers'.
+fn with_muon(mut spec: TrainSpec) -> TrainSpec {
+    spec.data.n_pooled_batches = 1;
+    spec.schedule.optimizer = OptimizerSpec::Muon;
+    spec.schedule.micro_batch_len = Some(1);
+    spec
+}
+
 #[test]
 fn a_resumed_training_ends_with_the_weights_of_an_unbroken_one() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = spec(&folder.path().join("whole"), "");
-    train(&whole, &mut |_| ControlFlow::Continue(())).unwrap();
+    let at = |name: &str| spec(&folder.path().join(name), "");
+    is_resumed(&at("whole"), &at("broken"));
+    is_resumed(&with_muon(at("whole-muon")), &with_muon(at("broken-muon")));
+}
 
-    let broken = spec(&folder.path().join("broken"), "");
+fn is_resumed(whole: &TrainSpec, broken: &TrainSpec) {
+    train(whole, &mut |_| ControlFlow::Continue(())).unwrap();
+
     let mut steps = Vec::new();
-    let interruption = train(&broken, &mut |progress| {
+    let interruption = train(broken, &mut |progress| {
         steps.push(progress.step);
         if progress.step == 4 {
             ControlFlow::Break(())
@@ -222,7 +234,7 @@ fn a_resumed_training_ends_with_the_weights_of_an_unbroken_one() {
         interruption,
         Err(TrainError::Interrupted { step: 4 })
     ));
-    train(&broken, &mut |progress| {
+    train(broken, &mut |progress| {
         steps.push(progress.step);
         ControlFlow::Continue(())
     })
@@ -230,7 +242,7 @@ fn a_resumed_training_ends_with_the_weights_of_an_unbroken_one() {
     assert_eq!(steps, [2, 4, 6]);
 
     let weights = |spec: &TrainSpec| fs::read(spec.out.join("model.safetensors")).unwrap();
-    assert_eq!(weights(&whole), weights(&broken));
+    assert_eq!(weights(whole), weights(broken));
 }
 
 #[test]

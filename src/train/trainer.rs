@@ -1,4 +1,4 @@
-//! The training loop: batches, gradients on several threads, AdamW, checkpoints.
+//! The training loop: batches, gradients on several threads, updates, checkpoints.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -6,17 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use burn::module::{Module, ParamGroup};
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::{
-    AdamWConfig, AdjustLrFn, GradientsAccumulator, GradientsParams, ModuleOptimizer, MuonConfig,
-};
+use burn::module::Module;
+use burn::optim::{GradientsAccumulator, GradientsParams, ModuleOptimizer};
 use burn::tensor::Device;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::config::train::{OptimizerSpec, ScheduleSpec, TrainSpec};
+use crate::config::train::TrainSpec;
 use crate::model::arch::Architecture;
 use crate::model::checkpoint::CheckpointError;
 use crate::model::device::DeviceError;
@@ -26,6 +23,7 @@ use crate::model::transformer::Transformer;
 use crate::train::corpus::Corpus;
 use crate::train::gradient::{clip, gradients};
 use crate::train::objective::{self, Batch, SpecialIds};
+use crate::train::optimizer::optimizer;
 use crate::train::setup::{open_model, open_problems, open_tokenizer, special_ids};
 use crate::train::tokenizer::{END_TOKEN, MASK_TOKEN};
 
@@ -190,28 +188,6 @@ impl Batch {
         let mut rows: Vec<usize> = self.targets.iter().map(|target| target.row).collect();
         rows.dedup();
         rows.len()
-    }
-}
-
-/// Paths of the weights that Muon updates.
-const LAYER_MATRICES: &str = r"(^|\.)(qkv|output|gate_up|down)(\.[A-Za-z0-9]+)*$";
-
-fn optimizer(schedule: &ScheduleSpec) -> ModuleOptimizer {
-    let adamw = AdamWConfig::new()
-        .with_beta_2(schedule.beta_2)
-        .with_epsilon(1e-8)
-        .with_weight_decay(schedule.weight_decay)
-        .init();
-    match schedule.optimizer {
-        OptimizerSpec::Adamw => adamw,
-        OptimizerSpec::Muon => {
-            let muon = MuonConfig::new()
-                .with_adjust_lr_fn(AdjustLrFn::MatchRmsAdamW)
-                .with_weight_decay(Some(WeightDecayConfig::new(schedule.weight_decay)))
-                .build();
-            let matrices = ParamGroup::from_regex(LAYER_MATRICES).expect("the pattern is valid");
-            adamw.with_group(matrices, muon, None)
-        }
     }
 }
 
