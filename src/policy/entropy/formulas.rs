@@ -40,7 +40,7 @@ pub(super) fn entropy<const FMA: bool>(
             clip_at_zero(-log_sum.exp_m1() / (q - 1.0))
         }
         EntropyRule::Topk { k, renormalize, .. } => {
-            topk_entropy(&head[..k.min(head.len())], renormalize, largest, sums)
+            topk_entropy::<FMA>(&head[..k.min(head.len())], renormalize, largest, sums)
         }
         EntropyRule::Min { .. } => sums.sum.ln(),
         EntropyRule::Varentropy { .. } => {
@@ -78,23 +78,22 @@ fn power_sum<const FMA: bool>(order: f64, row: &[f32], largest: f32, sums: &Mome
 }
 
 /// `head` holds the k largest logits.
-fn topk_entropy(head: &[f32], renormalize: bool, largest: f32, sums: &Moments) -> f64 {
+#[inline(always)]
+fn topk_entropy<const FMA: bool>(
+    head: &[f32],
+    renormalize: bool,
+    largest: f32,
+    sums: &Moments,
+) -> f64 {
     if sums.sum.is_nan() {
         return f64::NAN;
     }
-    let scaled = head
-        .iter()
-        .map(|&logit| (f64::from(logit) - f64::from(largest)) / sums.temperature);
-    let (mut mass, mut weighted) = (0.0, 0.0);
-    for x in scaled.filter(|x| x.is_finite()) {
-        mass += x.exp();
-        weighted += x * x.exp();
+    let [mass, first] = block_sums::<2, FMA>(head, largest, sums.temperature, |t, e| [e, t * e]);
+    let of_head = Moments::new(sums.temperature, [mass, first, f64::NAN, f64::NAN]);
+    if renormalize {
+        return shannon(&of_head);
     }
-    clip_at_zero(if renormalize {
-        mass.ln() - weighted / mass
-    } else {
-        (mass * sums.sum.ln() - weighted) / sums.sum
-    })
+    clip_at_zero((of_head.sum * sums.sum.ln() - of_head.first) / sums.sum)
 }
 
 fn shannon(sums: &Moments) -> f64 {

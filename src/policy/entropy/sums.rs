@@ -107,9 +107,11 @@ fn add_chunks<const N: usize>(
     }
 }
 
-/// The `k` largest logits in falling order (all of them when there are fewer).
+/// The `k` largest logits in falling order (all of them when there are fewer); those that are no number
+/// are passed over.
 ///
-/// Only values above the k-th largest seen so far are looked at twice: about k·ln(V/k) of them.
+/// The k-th largest of the maxima of groups is a bound below the k-th largest logit, and with many more
+/// groups than k few logits more than k reach it.
 #[inline(always)]
 pub(super) fn largest_values(row: &[f32], k: usize) -> Vec<f32> {
     let k = k.min(row.len());
@@ -117,20 +119,43 @@ pub(super) fn largest_values(row: &[f32], k: usize) -> Vec<f32> {
         return Vec::new();
     }
     let falling = |a: &f32, b: &f32| b.total_cmp(a);
-    let mut kept: Vec<f32> = Vec::with_capacity(2 * k + LANES);
-    let mut threshold = f32::NEG_INFINITY;
+    let bound = bound_below(row, k);
+    let mut kept = Vec::with_capacity(2 * k + LANES);
     for chunk in row.chunks(LANES) {
-        if kept.len() >= k && !chunk.iter().fold(false, |any, &x| any | (x > threshold)) {
+        if !chunk.iter().fold(false, |any, &x| any | (x >= bound)) {
             continue;
         }
-        kept.extend(chunk);
-        if kept.len() >= 2 * k {
-            kept.select_nth_unstable_by(k - 1, falling);
-            kept.truncate(k);
-            threshold = kept[k - 1];
+        // Every value is written, and the next one over it unless it counts: no branch to guess.
+        let mut values = [0.0; LANES];
+        let mut n = 0;
+        for &x in chunk {
+            values[n] = x;
+            n += usize::from(x >= bound);
         }
+        kept.extend_from_slice(&values[..n]);
+    }
+    if kept.len() > k {
+        kept.select_nth_unstable_by(k - 1, falling);
+        kept.truncate(k);
     }
     kept.sort_unstable_by(falling);
-    kept.truncate(k);
     kept
+}
+
+/// A number that at least `k` logits reach, where that many are numbers.
+#[inline(always)]
+fn bound_below(row: &[f32], k: usize) -> f32 {
+    const GROUPS_PER_VALUE: usize = 4;
+    let n_groups = (GROUPS_PER_VALUE * k).next_multiple_of(LANES);
+    if row.len() <= n_groups {
+        return f32::NEG_INFINITY;
+    }
+    let mut largest = vec![f32::NEG_INFINITY; n_groups];
+    for stretch in row.chunks(n_groups) {
+        for (largest, &x) in largest.iter_mut().zip(stretch) {
+            *largest = if x > *largest { x } else { *largest };
+        }
+    }
+    let falling = |a: &f32, b: &f32| b.total_cmp(a);
+    *largest.select_nth_unstable_by(k - 1, falling).1
 }
