@@ -18,6 +18,8 @@ pub struct Measured<'a> {
     pub rows: Vec<&'a GenerationRecord>,
     /// Wall time of each prompt, the median of its repeats; a prediction when replayed.
     pub prompt_ns: Vec<f64>,
+    /// The same without prefill.
+    pub decode_ns: Vec<f64>,
     pub n_repeats: usize,
     /// Rounds by draft length, from 0 tokens on.
     pub draft_lens: Vec<u64>,
@@ -51,15 +53,19 @@ impl<'a> Measured<'a> {
         let mut measured = Self {
             rows: Vec::new(),
             prompt_ns: Vec::new(),
+            decode_ns: Vec::new(),
             n_repeats: by_prompt.values().map(Vec::len).max().unwrap_or(0),
             draft_lens: Vec::new(),
             projected_seconds: Vec::new(),
             calibration: None,
         };
         for repeats in by_prompt.values() {
-            let times = repeats.iter().map(|entry| entry.generation.wall_ns as f64);
-            let median = Sample::new(times.collect()).map_or(f64::NAN, |times| times.median());
-            measured.prompt_ns.push(median);
+            let median = |ns: fn(&GenerationRecord) -> u64| {
+                let times = repeats.iter().map(|entry| ns(&entry.generation) as f64);
+                Sample::new(times.collect()).map_or(f64::NAN, |times| times.median())
+            };
+            measured.prompt_ns.push(median(|row| row.wall_ns));
+            measured.decode_ns.push(median(decode_ns));
             let first = repeats.iter().min_by_key(|entry| entry.generation.repeat);
             let first = first.expect("a prompt has at least one generation");
             measured.rows.push(&first.generation);
@@ -102,12 +108,18 @@ impl<'a> Measured<'a> {
         Self {
             rows: rows.iter().collect(),
             prompt_ns: rows.iter().map(|row| row.wall_ns as f64).collect(),
+            decode_ns: rows.iter().map(|row| decode_ns(row) as f64).collect(),
             n_repeats: 0,
             draft_lens,
             projected_seconds: profile.map(projected).unwrap_or_default(),
             calibration: Some(calibration),
         }
     }
+}
+
+/// Wall time behind the prefill.
+fn decode_ns(row: &GenerationRecord) -> u64 {
+    row.wall_ns.saturating_sub(row.prefill_ns)
 }
 
 fn add(counts: &mut Vec<u64>, index: usize, n: u64) {
@@ -123,9 +135,14 @@ pub struct Baseline {
     by_prompt: HashMap<usize, BaselinePrompt>,
 }
 
+/// One prompt of a baseline.
 #[derive(Debug, Clone)]
-struct BaselinePrompt {
-    ns: f64,
+pub struct BaselinePrompt {
+    /// Wall time.
+    pub ns: f64,
+    /// The same without prefill.
+    pub decode_ns: f64,
+    pub committed: u64,
     projected_seconds: Option<f64>,
     text_hash: String,
 }
@@ -135,6 +152,8 @@ impl Baseline {
         let prompts = measured.rows.iter().enumerate().map(|(index, row)| {
             let prompt = BaselinePrompt {
                 ns: measured.prompt_ns[index],
+                decode_ns: measured.decode_ns[index],
+                committed: row.committed,
                 projected_seconds: measured.projected_seconds.get(index).copied(),
                 text_hash: row.text_hash.clone(),
             };
@@ -145,9 +164,9 @@ impl Baseline {
         }
     }
 
-    /// Wall time of a prompt; none for one that the baseline lacks.
-    pub fn ns(&self, prompt: usize) -> Option<f64> {
-        Some(self.by_prompt.get(&prompt)?.ns)
+    /// None for a prompt that the baseline lacks.
+    pub fn prompt(&self, prompt: usize) -> Option<&BaselinePrompt> {
+        self.by_prompt.get(&prompt)
     }
 
     /// Wall times of the baseline and of the trial, on the prompts that both have.

@@ -14,6 +14,7 @@ pub mod metrics;
 mod rates;
 pub mod read_back;
 pub mod replay_check;
+pub mod run_costs;
 pub mod summary;
 mod timed;
 mod trial_row;

@@ -16,6 +16,18 @@ pub struct TimedPrompt<'e> {
     pub ns: f64,
     /// The same of the baseline in the trial's own shard; none where it was not timed.
     pub baseline_ns: Option<f64>,
+    /// The two without prefill; none where the baseline was not timed, or the trial was replayed.
+    pub decoded: Option<Decoded>,
+}
+
+/// A prompt from the end of its prefill on, as a trial and its baseline decoded it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Decoded {
+    /// Wall time, the median over the repeats of what is left without prefill.
+    pub ns: f64,
+    pub baseline_ns: f64,
+    /// Tokens that the baseline committed.
+    pub baseline_committed: u64,
 }
 
 impl TimedPrompt<'_> {
@@ -38,13 +50,18 @@ pub fn timed_prompts<'e>(own: &[&'e Entry], baseline: &[&'e Entry]) -> Vec<Timed
         let theirs = baselines.remove(&shard);
         let theirs = theirs.and_then(|entries| Measured::live(&entries, None).ok());
         let theirs = theirs.map(|measured| Baseline::of(&measured));
-        for (&row, &ns) in measured.rows.iter().zip(&measured.prompt_ns) {
+        for (index, &row) in measured.rows.iter().enumerate() {
             if seen.insert(row.prompt) {
-                let baseline_ns = theirs.as_ref().and_then(|theirs| theirs.ns(row.prompt));
+                let theirs = theirs.as_ref().and_then(|theirs| theirs.prompt(row.prompt));
                 prompts.push(TimedPrompt {
                     row,
-                    ns,
-                    baseline_ns,
+                    ns: measured.prompt_ns[index],
+                    baseline_ns: theirs.map(|theirs| theirs.ns),
+                    decoded: theirs.map(|theirs| Decoded {
+                        ns: measured.decode_ns[index],
+                        baseline_ns: theirs.decode_ns,
+                        baseline_committed: theirs.committed,
+                    }),
                 });
             }
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::path::Path;
 
+use crate::analysis::run_costs::RunCosts;
 use crate::analysis::summary::{Summariser, summarise};
 use crate::cli::MergeArgs;
 use crate::cmd::Failure;
@@ -93,6 +94,7 @@ pub fn run(args: &MergeArgs) -> Result<(), Failure> {
     let measurements = Measurements {
         trials: &plan.trials,
         entries: &entries,
+        costs: &RunCosts::of(&manifest),
         seed: sweep.seed,
     };
     let metrics = measurements.metrics(&mut summary, &bootstrap);

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::analysis::metrics::tuning::tuned;
 use crate::analysis::metrics::{RunMetrics, category_record, fill};
+use crate::analysis::run_costs::RunCosts;
 use crate::analysis::summary::Summary;
 use crate::cmd::Failure;
 use crate::cmd::run_folder::RunFolder;
@@ -19,6 +20,7 @@ use crate::stats::bootstrap::Bootstrap;
 pub struct Measurements<'m> {
     pub trials: &'m [Trial],
     pub entries: &'m [Entry],
+    pub costs: &'m RunCosts,
     /// Splits the prompts for the choice of a threshold.
     pub seed: u64,
 }
@@ -26,7 +28,7 @@ pub struct Measurements<'m> {
 impl Measurements<'_> {
     /// Computes the metrics, and adds their columns to the rows of the trials.
     pub fn metrics(&self, summary: &mut Summary, bootstrap: &Bootstrap) -> RunMetrics {
-        let mut metrics = RunMetrics::of(self.trials, self.entries, bootstrap);
+        let mut metrics = RunMetrics::of(self.trials, self.entries, self.costs, bootstrap);
         let categories = categories(self.entries);
         metrics.tuned = tuned(&summary.views, &categories, self.seed, bootstrap);
         fill(&mut summary.records, &metrics);
@@ -103,6 +105,12 @@ mod tests {
             path: folder.path().to_path_buf(),
         };
         write(&run, &metrics).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), metrics);
+        // A version that did not know of expected speedups wrote none.
+        let mut earlier = serde_json::to_value(&metrics).unwrap();
+        let trial = earlier["trials"][0].as_object_mut().unwrap();
+        assert!(trial.remove("forward_speedup").is_some());
+        std::fs::write(folder.path().join(METRICS), earlier.to_string()).unwrap();
         assert_eq!(read(folder.path()).unwrap(), metrics);
         std::fs::write(folder.path().join(METRICS), "{").unwrap();
         assert!(

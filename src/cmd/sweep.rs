@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::analysis::cost::ForwardTimes;
+use crate::analysis::run_costs::RunCosts;
 use crate::analysis::summary::{Summariser, summarise};
 use crate::cli::{PlanArgs, SweepArgs};
 use crate::cmd::Failure;
@@ -170,6 +171,7 @@ pub(super) fn measured(
     let measurements = Measurements {
         trials: &plan.trials,
         entries: &entries,
+        costs: &RunCosts::of(&manifest),
         seed: sweep.seed,
     };
     let metrics = measurements.metrics(&mut summary, &bootstrap);

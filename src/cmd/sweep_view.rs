@@ -88,7 +88,7 @@ fn view(
     let replay = back.replay_check(manifest.replay_check);
     let mut views = std::mem::take(&mut back.views).into_iter();
     let baseline = views.next();
-    let times = forward_times(manifest);
+    let times = ForwardTimes::all_of(manifest);
     let mut cost_curves: Vec<_> = times
         .iter()
         .map(|times| times.curve(format!("{} on {}", times.model, manifest.device), bootstrap))
@@ -192,14 +192,6 @@ fn device(manifest: &Manifest) -> String {
 /// The first digits of a hash, enough to tell files apart.
 fn digits(hash: &str) -> &str {
     hash.get(..16).unwrap_or(hash)
-}
-
-/// Forward times of the run; of a merged one those of its first part.
-fn forward_times(manifest: &Manifest) -> Vec<ForwardTimes> {
-    let costs = manifest.costs.clone();
-    costs
-        .and_then(|costs| serde_json::from_value(costs).ok())
-        .unwrap_or_default()
 }
 
 /// Which part of the sweep this is, or which parts it was merged from, and whose baseline is shown.

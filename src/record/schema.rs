@@ -245,7 +245,7 @@ impl Figures {
 }
 
 /// What the names of a trial's [`Figures`] begin with; no axis does.
-pub const FIGURES: [&str; 9] = [
+pub const FIGURES: [&str; 10] = [
     "score",
     "perplexity",
     "acceptance_rate_tested_",
@@ -255,6 +255,7 @@ pub const FIGURES: [&str; 9] = [
     "wasted_flops_share",
     "round_ns",
     "token_ns",
+    "forward_speedup",
 ];
 
 /// One distinct point of the grid with its derived figures.

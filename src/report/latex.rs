@@ -3,7 +3,7 @@
 use crate::report::tables::{Cell, Column, Row, TableView};
 
 /// Tables that a paper prints; the others are for the screen.
-const PRINTED: [&str; 8] = [
+const PRINTED: [&str; 9] = [
     "main",
     "categories",
     "window",
@@ -11,6 +11,7 @@ const PRINTED: [&str; 8] = [
     "acceptance",
     "cost",
     "latency",
+    "forwards",
     "tuned",
 ];
 /// A table with more rows does not fit on a page and may break over several.

@@ -122,6 +122,7 @@ pub fn tables(view: &SweepView, bootstrap: &Bootstrap) -> Vec<TableView> {
         metrics::acceptance(view),
         metrics::cost(view),
         metrics::latency(view),
+        metrics::forwards(view),
         metrics::tuned(view),
         drafts::hazard(view),
         drafts::by_entropy(view),

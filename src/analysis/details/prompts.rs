@@ -80,6 +80,7 @@ impl OfPrompts<'_> {
                     row,
                     ns: row.wall_ns as f64,
                     baseline_ns: theirs.get(&row.prompt).copied(),
+                    decoded: None,
                 })
                 .collect()
             }

@@ -122,6 +122,10 @@ fn of_trial(trial: &TrialMetrics) -> Figures {
     let latency = trial.latency.as_ref();
     columns.percentiles("round_ns", latency.map(|latency| &latency.round_ns));
     columns.percentiles("token_ns", latency.map(|latency| &latency.token_ns));
+    let speedup = trial.forward_speedup.as_ref();
+    columns.interval("forward_speedup_expected", speedup.map(|one| one.expected));
+    columns.interval("forward_speedup_realised", speedup.map(|one| one.realised));
+    columns.interval("forward_speedup_share", speedup.map(|one| one.share));
     columns.0
 }
 
@@ -161,6 +165,7 @@ impl Columns {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::metrics::ForwardSpeedup;
     use crate::record::schema::FIGURES;
 
     #[test]
@@ -171,6 +176,11 @@ mod tests {
         };
         known.quality.score = Some(Interval::exact(0.5));
         known.cost.flops = Some(7);
+        known.forward_speedup = Some(ForwardSpeedup {
+            expected: Interval::exact(2.0),
+            realised: Interval::exact(1.5),
+            share: Interval::exact(0.75),
+        });
         let metrics = RunMetrics {
             trials: vec![known],
             ..RunMetrics::default()
@@ -192,6 +202,10 @@ mod tests {
         assert_eq!(value(0, "score"), Some(0.5));
         assert_eq!(value(0, "score_high"), Some(0.5));
         assert_eq!(value(0, "flops"), Some(7.0));
+        let speedups = ["expected", "realised_low", "share", "share_high"];
+        let of = |row: usize| speedups.map(|name| value(row, &format!("forward_speedup_{name}")));
+        assert_eq!(of(0), [Some(2.0), Some(1.5), Some(0.75), Some(0.75)]);
+        assert_eq!((of(1), of(2)), ([None; 4], [None; 4]));
         assert_eq!(value(1, "flops"), None);
         assert_eq!(value(2, "flops"), None);
         let names = |row: usize| records[row].figures.names();

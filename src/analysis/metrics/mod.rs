@@ -6,6 +6,7 @@ mod acceptance;
 mod categories;
 mod cost;
 mod figures;
+mod forward_speedup;
 mod latency;
 mod quality;
 mod rejections;
@@ -22,6 +23,7 @@ pub use self::acceptance::{AcceptanceRates, EntropyBin};
 pub use self::categories::{CategoryMetrics, by_category};
 pub use self::cost::Cost;
 pub use self::figures::{category_record, figures_of_replay, fill, replayed};
+pub use self::forward_speedup::ForwardSpeedup;
 pub use self::latency::Latency;
 pub use self::quality::{Quality, quality};
 pub use self::rejections::{Rejection, RejectionClass, RejectionKind};
@@ -30,6 +32,8 @@ pub use self::trajectories::{Shape, ShapeClass};
 pub use self::tuning::Tuned;
 use crate::analysis::hazard::{HazardSlot, hazard};
 use crate::analysis::rates::ratio_of_sums;
+use crate::analysis::run_costs::RunCosts;
+use crate::analysis::timed::timed_prompts;
 use crate::plan::Trial;
 use crate::record::journal::Entry;
 use crate::record::schema::{GenerationRecord, Mode, PositionRecord, RoundRecord};
@@ -66,6 +70,8 @@ pub struct TrialMetrics {
     pub quality: Quality,
     pub cost: Cost,
     pub latency: Option<Latency>,
+    #[serde(default)]
+    pub forward_speedup: Option<ForwardSpeedup>,
     /// In alphabetical order; a single one when the workload has no kinds of prompts.
     pub categories: Vec<CategoryMetrics>,
 }
@@ -112,8 +118,13 @@ impl<'r> TrialRows<'r> {
 
 impl RunMetrics {
     /// Of the trials that ran here. What compares trials with each other is added by
-    /// [`tuning::tuned`].
-    pub fn of(trials: &[Trial], entries: &[Entry], bootstrap: &Bootstrap) -> Self {
+    /// [`tuning::tuned`]. `costs` are those of the forwards on the machines that ran them.
+    pub fn of(
+        trials: &[Trial],
+        entries: &[Entry],
+        costs: &RunCosts,
+        bootstrap: &Bootstrap,
+    ) -> Self {
         let by_trial = crate::analysis::summary::by_trial(entries);
         let mut metrics = Self::default();
         let mut longest: Vec<(u64, &Trial, TrialRows<'_>)> = Vec::new();
@@ -139,6 +150,13 @@ impl RunMetrics {
                 quality: quality(&rows.generations, bootstrap),
                 cost: cost::cost(&rows.generations, bootstrap),
                 latency: latency::latency(&rows, bootstrap),
+                forward_speedup: forward_speedup::forward_speedup(
+                    trial,
+                    &timed_prompts(own, baseline),
+                    &rows,
+                    costs,
+                    bootstrap,
+                ),
                 categories: by_category(own, baseline, bootstrap),
             });
             let tested: u64 = rows.generations.iter().map(|row| row.tested).sum();

@@ -3,7 +3,14 @@
 use super::table;
 use crate::report::tables::TableView;
 
-const IN_DETAIL: [&str; 5] = ["categories", "acceptance", "cost", "latency", "tuned"];
+const IN_DETAIL: [&str; 6] = [
+    "categories",
+    "acceptance",
+    "cost",
+    "latency",
+    "forwards",
+    "tuned",
+];
 /// Long, and so folded.
 const OF_DRAFTS: [&str; 5] = ["hazard", "entropy", "signals", "shapes", "rejections"];
 

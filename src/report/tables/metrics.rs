@@ -1,5 +1,5 @@
-//! Tables of what lies behind the speedups: acceptance, operations, quality, waiting times, and a
-//! threshold chosen fairly.
+//! Tables of what lies behind the speedups: acceptance, operations, quality, waiting times, what forwards
+//! allow, and a threshold chosen fairly.
 
 use super::columns::{figure, on_screen, text};
 use super::words::{LOSSY, intervals, label, row};
@@ -146,6 +146,44 @@ pub fn latency(view: &SweepView) -> TableView {
     }
 }
 
+/// How much of the speedup that the forwards allow is there.
+pub fn forwards(view: &SweepView) -> TableView {
+    TableView {
+        id: "forwards",
+        title: "Speedup that the forwards allow",
+        caption: format!(
+            "Expected: what the forwards of a trial would give if nothing else took time, as in Leviathan et al. \
+             2023, but of the rounds that it ran and with the measured time of a forward of as many rows. \
+             Realised: the measured speedup. Both are without prefill. Forwards were timed at one context \
+             before the trials ran, so a little more than 1 is possible. {} {LOSSY}",
+            intervals(view)
+        ),
+        columns: vec![
+            TRIAL,
+            figure(
+                "expected",
+                "metrics.json: trials[].forward_speedup.expected",
+            ),
+            figure(
+                "realised",
+                "metrics.json: trials[].forward_speedup.realised",
+            ),
+            figure(
+                "realised / expected",
+                "metrics.json: trials[].forward_speedup.share",
+            ),
+        ],
+        rows: rows(view, |trial| {
+            let speedup = trial.forward_speedup?;
+            Some(vec![
+                Value::interval(Some(speedup.expected), 2),
+                Value::interval(Some(speedup.realised), 2),
+                Value::interval(Some(speedup.share), 3),
+            ])
+        }),
+    }
+}
+
 /// A threshold chosen on one half of the prompts, judged on the other.
 pub fn tuned(view: &SweepView) -> TableView {
     let rows = view.metrics.tuned.iter().map(|one| {
@@ -194,7 +232,7 @@ pub fn tuned(view: &SweepView) -> TableView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::analysis::metrics::Tuned;
+    use crate::analysis::metrics::{ForwardSpeedup, Tuned};
     use crate::analysis::view::DraftRule;
     use crate::record::schema::Mode;
     use crate::report::small_view::{trial, twelve, view};
@@ -229,6 +267,20 @@ mod tests {
             latency(&small()).rows.is_empty(),
             "its rounds were not timed"
         );
+        assert!(forwards(&small()).rows.is_empty(), "nor were its forwards");
+    }
+
+    #[test]
+    fn realised_and_expected_speedup_stand_side_by_side() {
+        let mut view = small();
+        view.metrics.trials[0].forward_speedup = Some(ForwardSpeedup {
+            expected: Interval::exact(2.0),
+            realised: Interval::exact(1.9),
+            share: Interval::exact(0.95),
+        });
+        let table = forwards(&view);
+        assert_eq!(texts(&table), [["ebsd", "2.00", "1.90", "0.950"]]);
+        assert!(table.caption.contains("without prefill"));
     }
 
     #[test]
@@ -278,7 +330,13 @@ mod tests {
             1.5,
             twelve(1.0),
         )]);
-        for table in [acceptance(&only), cost(&only), latency(&only), tuned(&only)] {
+        for table in [
+            acceptance(&only),
+            cost(&only),
+            latency(&only),
+            forwards(&only),
+            tuned(&only),
+        ] {
             assert!(table.rows.is_empty(), "{}", table.id);
         }
     }
