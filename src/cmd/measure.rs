@@ -80,6 +80,9 @@ pub fn measure_batch(
         .iter()
         .map(|prompt| settings.request(prompt))
         .collect();
+    if let Some(first) = prompts.first() {
+        models.warm_up(&trial.decoder, &first.ids);
+    }
     let mut pair = models.borrow_batch(trial.decoder.batch_size());
     let started = Instant::now();
     let decoded = decode_batch(&trial.decoder, &mut pair, &requests);
@@ -124,6 +127,7 @@ pub fn measure(
 ) -> Entry {
     let request = settings.request(prompt);
     let mut entry = empty_entry(trial, prompt, repeat);
+    models.warm_up(&trial.decoder, &prompt.ids);
     let decoded = decoded(&trial.decoder, &request, models, memory);
     let outcome = decoded.and_then(|generation| {
         let agreement = if is_window(&trial.decoder) && repeat == 0 {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::analysis::flops::{ModelShape, Shapes};
 use crate::cmd::Failure;
 use crate::config::decoder::DecoderSpec;
+use crate::config::models::Role;
 use crate::engine::session::{BatchedModels, EngineError, Models};
 use crate::engine::shared::SharedForwards;
 use crate::model::batched_lm::BatchedLm;
@@ -30,6 +31,9 @@ impl ModelNames {
             .map(String::as_str)
     }
 }
+
+/// Rows that bring the weights of a model into the caches.
+const N_WARM_UP_ROWS: usize = 8;
 
 /// Models that share one tokenizer.
 #[derive(Debug)]
@@ -203,6 +207,33 @@ impl LoadedModels {
     pub fn forget_shared(&mut self) {
         if let Some(forwards) = &mut self.shared {
             forwards.forget();
+        }
+    }
+
+    /// Lets the models that a decoder uses read a few tokens, outside of any timing. Whatever ran before
+    /// has pushed their weights out of the caches; a generation in a stretch of its own kind finds them there.
+    pub fn warm_up(&mut self, decoder: &DecoderSpec, prompt: &[TokenId]) {
+        let head = &prompt[..prompt.len().min(N_WARM_UP_ROWS)];
+        let positions: Vec<u32> = (0..head.len() as u32).collect();
+        let Models {
+            verifier,
+            drafter,
+            window,
+        } = self.borrow();
+        let roles = decoder.roles();
+        let by_role = [
+            (Role::Verifier, verifier),
+            (Role::Drafter, drafter),
+            (Role::Window, window),
+        ];
+        let used = by_role.into_iter().filter(|(role, _)| roles.contains(role));
+        for lm in used.filter_map(|(_, lm)| lm) {
+            lm.truncate(0);
+            if !head.is_empty() {
+                // A model that fails fails again in the generation, which tells the user.
+                let _ = lm.forward(head, &positions, 1);
+            }
+            lm.truncate(0);
         }
     }
 
