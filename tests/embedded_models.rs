@@ -163,7 +163,7 @@ fn the_embedded_pair_solves_held_out_problems_with_most_drafts_accepted() {
 fn the_embedded_window_model_solves_most_problems_filling_several_masks_per_forward() {
     let mut trio = Trio::open();
     let items = word_problems(99, 40);
-    let window = r#"{"kind": "window", "window_size": 16, "select": {"kind": "entropy", "entropy_threshold": 0.4, "pos_penalty": 0.02}}"#;
+    let window = r#"{"kind": "window", "window_size": 5, "select": {"kind": "entropy", "entropy_threshold": 0.4, "pos_penalty": 0.02}}"#;
     let (mut right, mut ended, mut committed, mut forwards) = (0, 0, 0, 0);
     for item in &items {
         let prompt = trio.encode(item);
@@ -175,7 +175,7 @@ fn the_embedded_window_model_solves_most_problems_filling_several_masks_per_forw
         forwards += generation.counts.verifier_forwards;
     }
     // Far below what the model card says, so that only a broken model fails.
-    assert!(right >= 24, "window: {right} of 40");
+    assert!(right >= 36, "window: {right} of 40");
     assert!(ended >= 36, "{ended} of 40 end by themselves");
     let tokens_per_forward = committed as f64 / forwards as f64;
     assert!(

@@ -36,6 +36,7 @@ pub mod trace;
 pub mod train;
 
 use crate::cli::Verb;
+use crate::model::threads::build_pool;
 pub use failure::Failure;
 
 /// Runs a verb.
@@ -43,6 +44,12 @@ pub use failure::Failure;
 /// # Errors
 /// What the user is told, with its exit code.
 pub fn run(verb: Verb) -> Result<(), Failure> {
+    match &verb {
+        // These say how many threads they want.
+        Verb::Sweep(_) | Verb::Experiment(_) => {}
+        // A pool that cannot be built is built when it is first used, or is told of then.
+        _ => drop(build_pool(None)),
+    }
     match verb {
         Verb::Sweep(args) => sweep::run(&args),
         Verb::Experiment(args) => experiment::run(&args),

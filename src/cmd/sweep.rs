@@ -32,6 +32,7 @@ use crate::config::replay::SweepMode;
 use crate::config::{SweepSpec, load_sweep};
 use crate::model::lm::LanguageModel;
 use crate::model::loaded::Placement;
+use crate::model::threads::build_pool;
 use crate::plan::halving::Course;
 use crate::plan::shard::Shard;
 use crate::plan::{Plan, Trial, plan};
@@ -285,10 +286,11 @@ fn set_threads(threads: Option<usize>) -> Result<usize, Failure> {
         threads
     });
     match threads {
-        Some(n) if is_new => rayon::ThreadPoolBuilder::new()
-            .num_threads(n)
-            .build_global()
-            .map_err(|error| Failure::Other(format!("threads: {error}")))?,
+        Some(_) if is_new => {
+            build_pool(threads).map_err(|error| Failure::Other(format!("threads: {error}")))?
+        }
+        // Where there is a pool already, that one will do.
+        None if is_new => drop(build_pool(None)),
         Some(n) if built != threads => {
             return Err(Failure::Usage(format!(
                 "threads: {n} differs from that of the sweep before; run the sweeps one at a time"

@@ -24,5 +24,6 @@ pub mod panels;
 pub mod rope;
 pub mod scripted;
 pub mod tensors;
+pub mod threads;
 pub mod tokenizer;
 pub mod transformer;
