@@ -2,7 +2,7 @@
 //!
 //! A forward takes longer or shorter by what ran before it: threads that a wide forward has woken, caches
 //! that the other model has filled. So forwards are timed where they happen, in generations of every
-//! draft length and in autoregressive ones, all of them once in each pass.
+//! draft length and in autoregressive ones, all of them in each pass.
 
 use std::time::Instant;
 
@@ -17,11 +17,13 @@ use crate::policy::stop::{DraftOrder, StopRule};
 
 /// Lengths of drafts that are timed; between them costs are interpolated.
 const DRAFT_LENS: [usize; 10] = [1, 2, 3, 4, 5, 6, 8, 10, 15, 20];
+/// So many of them come behind each generation without drafts, with which all others are compared.
+const LENS_PER_STEPS: usize = 3;
 /// Passes before the first that counts.
 const N_WARMUP: usize = 1;
 
 /// The parts of rounds over greedy generations of `requests`, in `n_passes` passes: each decodes once
-/// with every draft length and once without drafts, and the requests go round.
+/// with every draft length and several times without drafts, and the requests go round.
 ///
 /// # Errors
 /// Those of the models, and of requests that do not fit.
@@ -40,8 +42,10 @@ pub fn time_rounds(
     for pass in 0..N_WARMUP + n_passes {
         let mut timed = Vec::new();
         let mut request = || requests.next().expect("a cycle has no end");
-        time_steps(verifier, request(), &mut timed)?;
-        for draft_len in DRAFT_LENS {
+        for (place, draft_len) in DRAFT_LENS.into_iter().enumerate() {
+            if place.is_multiple_of(LENS_PER_STEPS) {
+                time_steps(verifier, request(), &mut timed)?;
+            }
             time_drafts(drafter, verifier, request(), draft_len, &mut timed)?;
         }
         if let Some(pass) = pass.checked_sub(N_WARMUP) {
