@@ -269,7 +269,7 @@ mod tests {
         let prompts = [[7, 8, 9], [1, 2, 3]];
         let requests: Vec<Request<'_>> = prompts.iter().map(|prompt| request(prompt)).collect();
         let samples = time_rounds(&mut drafter, &mut verifier, &requests, 3).unwrap();
-        assert_eq!(count(&samples, Part::Step), 3 * 60);
+        assert_eq!(count(&samples, Part::Step), 3 * 4 * 60);
         assert!(samples.iter().all(|sample| sample.pass < 3));
         let model = CostModel::fit(&samples).unwrap();
         let sizes: Vec<usize> = model
