@@ -63,7 +63,7 @@ fn every_hardware_profile_that_comes_with_the_program_is_found_by_its_name() {
 fn the_sweeps_have_as_many_trials_as_their_comments_say() {
     for (file, n_trials) in [
         ("smoke", 4),
-        ("gsm8k", 43),
+        ("gsm8k", 45),
         ("gsm8k-qwen", 28),
         ("llama", 13),
         ("wedlm-8b", 18),

@@ -65,7 +65,7 @@ mod tests {
 
     impl ModuleVisitor for Weights {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.push(param.val().into_data().to_vec().unwrap());
+            self.0.push(param.val().into_data().try_to_vec().unwrap());
         }
     }
 
