@@ -5,7 +5,6 @@ from pathlib import Path
 
 import gguf
 import numpy
-from safetensors.torch import load_file
 
 NAMES = {
     "input_layernorm.weight": "attn_norm.weight",
@@ -28,6 +27,17 @@ OTHERS = {
     "model.norm.weight": "output_norm.weight",
     "lm_head.weight": "output.weight",
 }
+
+
+def tensors(file: Path) -> dict[str, numpy.ndarray]:
+    """In f32. Without PyTorch, which transformers needs anyway, bf16 cannot be read."""
+    try:
+        from safetensors.torch import load_file
+    except ImportError:
+        from safetensors.numpy import load_file
+
+        return {name: tensor.astype(numpy.float32) for name, tensor in load_file(file).items()}
+    return {name: tensor.float().numpy() for name, tensor in load_file(file).items()}
 
 
 def gguf_name(name: str) -> str:
@@ -55,10 +65,10 @@ def write(folder: Path, place: Path, dtype: str) -> None:
     writer.add_vocab_size(config["vocab_size"])
     writer.add_tokenizer_model("no_vocab")
     for file in sorted(folder.glob("*.safetensors")):
-        for name, tensor in load_file(file).items():
+        for name, tensor in tensors(file).items():
             is_vector = tensor.ndim == 1
             kind = numpy.float32 if is_vector or dtype == "f32" else numpy.float16
-            writer.add_tensor(gguf_name(name), tensor.float().numpy().astype(kind))
+            writer.add_tensor(gguf_name(name), tensor.astype(kind))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

@@ -58,7 +58,9 @@ class Model:
 
 
 llama_cpp.llama_backend_init()
-llama_cpp.llama_log_set(llama_cpp.llama_log_callback(lambda level, text, data: None), None)
+# Held as long as the program runs: the library keeps no reference.
+quiet = llama_cpp.llama_log_callback(lambda level, text, data: None)
+llama_cpp.llama_log_set(quiet, None)
 model = Model(verifier)
 assistant = Model(drafter)
 
