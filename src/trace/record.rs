@@ -1,15 +1,17 @@
 //! Makes a trace with the models at hand.
 //!
-//! Three steps: the texts are decoded, with drafts of a fixed length, which changes the time and not the
-//! verifier's text; both models read the finished texts, many rows in a forward; and the drafter goes on behind each of its
-//! wrong tokens, one row in a forward. Where rounding depends on how many rows a forward has, a live run
-//! may differ near a tie; [`Trace::near_ties`] counts the places.
+//! Three steps for each text, or for as many as the models have room for: it is decoded, with drafts of a
+//! fixed length, which changes the time and not the verifier's text; both models read it, many rows in a
+//! forward; and the drafter goes on behind each of its wrong tokens, one row in a forward. Where rounding
+//! depends on how many rows a forward has, a live run may differ near a tie; [`Trace::near_ties`] counts
+//! the places.
 
 mod alone;
 mod chains;
 mod pass;
 
 use self::alone::Alone;
+use self::pass::Cached;
 use super::row::{Own, Said, Slots};
 use super::{Trace, TraceHeader, TracedPrompt};
 use crate::engine::batch::{self, Batching};
@@ -123,24 +125,35 @@ pub fn record_batched(
         max_draft_len: setting.max_draft_len.min(DRAFT_LEN),
         ..SpeculativeRule::without_drafts(EntropyRule::default())
     };
-    let generations = match rule.max_draft_len {
-        0 => batch::decode_autoregressive(verifier, requests, batching)?,
-        1.. => batch::decode(drafter, verifier, &rule, requests, batching)?,
-    };
-    let texts: Vec<Text<'_>> = requests
-        .iter()
-        .zip(generations)
-        .map(|(request, generation)| Text {
-            request,
-            tokens: [request.prompt, &generation.ids].concat(),
-            finished_by: generation.finished_by,
-        })
-        .collect();
+    let mut texts: Vec<Text<'_>> = Vec::with_capacity(requests.len());
     let mut slots = Slots::with_entropies(setting.entropies.len());
-    for (number, group) in texts.chunks(batching.batch_size).enumerate() {
-        let leads = read_leads(verifier, setting, group).map_err(EngineError::from)?;
-        let speeches = listen(drafter, &header, setting, group).map_err(EngineError::from)?;
-        let first = number * batching.batch_size;
+    for requests in requests.chunks(batching.batch_size) {
+        let generations = match rule.max_draft_len {
+            0 => batch::decode_autoregressive(verifier, requests, batching)?,
+            1.. => batch::decode(drafter, verifier, &rule, requests, batching)?,
+        };
+        let first = texts.len();
+        texts.extend(
+            requests
+                .iter()
+                .zip(generations)
+                .map(|(request, generation)| Text {
+                    request,
+                    tokens: [request.prompt, &generation.ids].concat(),
+                    finished_by: generation.finished_by,
+                }),
+        );
+        let group = &texts[first..];
+        // With several sequences it is not known which of them a text was decoded in.
+        let is_alone = batching.batch_size == 1;
+        let kept = |is_used: bool| match is_alone && is_used {
+            true => Cached::Prompts,
+            false => Cached::Nothing,
+        };
+        let leads = read_leads(verifier, setting, group, kept(true)).map_err(EngineError::from)?;
+        let drafted = kept(rule.max_draft_len > 0);
+        let speeches =
+            listen(drafter, &header, setting, group, drafted).map_err(EngineError::from)?;
         for (index, text) in group.iter().enumerate() {
             write(
                 &mut slots,
@@ -192,14 +205,21 @@ fn read_leads(
     verifier: &mut dyn BatchedLanguageModel,
     setting: &RecordSetting,
     texts: &[Text<'_>],
+    cached: Cached,
 ) -> Result<Vec<Vec<f64>>, ModelError> {
     let mut leads: Vec<Vec<f64>> = texts.iter().map(|_| Vec::new()).collect();
-    pass::read(verifier, texts, setting.piece_len, |text, offset, row| {
-        let position = texts[text].prompt_len() + offset;
-        let own = texts[text].ids()[offset];
-        leads[text].push(lead(row, own, position, texts[text].request));
-        Ok(())
-    })?;
+    pass::read(
+        verifier,
+        texts,
+        setting.piece_len,
+        cached,
+        |text, offset, row| {
+            let position = texts[text].prompt_len() + offset;
+            let own = texts[text].ids()[offset];
+            leads[text].push(lead(row, own, position, texts[text].request));
+            Ok(())
+        },
+    )?;
     Ok(leads)
 }
 
@@ -209,13 +229,20 @@ fn listen(
     header: &TraceHeader,
     setting: &RecordSetting,
     texts: &[Text<'_>],
+    cached: Cached,
 ) -> Result<Vec<Speech>, ModelError> {
     let mut on_texts: Vec<Vec<Said>> = texts.iter().map(|_| Vec::new()).collect();
-    pass::read(drafter, texts, setting.piece_len, |text, offset, row| {
-        let ids = &texts[text].ids()[..offset];
-        on_texts[text].push(say(row, ids, texts[text].request, &header.entropies)?);
-        Ok(())
-    })?;
+    pass::read(
+        drafter,
+        texts,
+        setting.piece_len,
+        cached,
+        |text, offset, row| {
+            let ids = &texts[text].ids()[..offset];
+            on_texts[text].push(say(row, ids, texts[text].request, &header.entropies)?);
+            Ok(())
+        },
+    )?;
     let behind = chains::follow(drafter, header, texts, &on_texts)?;
     let speeches = on_texts.into_iter().zip(behind);
     Ok(speeches

@@ -3,7 +3,16 @@
 use super::Text;
 use crate::model::lm::{BatchedLanguageModel, ModelError, SequenceRows};
 
-/// Feeds text i to sequence i, without its last token, and shows each row that says something of the
+/// What the caches hold before texts are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cached {
+    /// Nothing that is of use.
+    Nothing,
+    /// Sequence i begins with the prompt of text i.
+    Prompts,
+}
+
+/// Feeds text i to sequence i, without its last token and what is cached, and shows each row that says something of the
 /// text: `see(text, offset, row)` gets the row behind all tokens before `offset`, by rising offset.
 ///
 /// A forward returns the logits of at most `piece_len` rows per text.
@@ -14,12 +23,19 @@ pub(super) fn read(
     model: &mut dyn BatchedLanguageModel,
     texts: &[Text<'_>],
     piece_len: usize,
+    cached: Cached,
     mut see: impl FnMut(usize, usize, &[f32]) -> Result<(), ModelError>,
 ) -> Result<(), ModelError> {
     let longest = texts.iter().map(|text| text.tokens.len()).max();
     let positions: Vec<u32> = (0..longest.unwrap_or(0) as u32).collect();
-    for sequence in 0..texts.len() {
-        model.truncate(sequence, 0);
+    for (sequence, text) in texts.iter().enumerate() {
+        // The row of the last prompt token says something of the text, so it is fed again. A text without
+        // tokens may have been decoded without its prompt.
+        let n_kept = match cached {
+            Cached::Prompts if !text.ids().is_empty() => text.prompt_len() - 1,
+            Cached::Prompts | Cached::Nothing => 0,
+        };
+        model.truncate(sequence, n_kept);
     }
     loop {
         let pieces: Vec<SequenceRows<'_>> = texts
