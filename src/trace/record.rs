@@ -127,41 +127,37 @@ pub fn record_batched(
     };
     let mut texts: Vec<Text<'_>> = Vec::with_capacity(requests.len());
     let mut slots = Slots::with_entropies(setting.entropies.len());
-    for requests in requests.chunks(batching.batch_size) {
+    // A model with several sequences decodes best with all texts at hand; with one, the caches hold the
+    // prompt of a text until the next one is decoded.
+    let is_alone = batching.batch_size == 1;
+    let n_decoded = if is_alone { 1 } else { requests.len().max(1) };
+    let kept = |is_used: bool| match is_alone && is_used {
+        true => Cached::Prompts,
+        false => Cached::Nothing,
+    };
+    for requests in requests.chunks(n_decoded) {
         let generations = match rule.max_draft_len {
             0 => batch::decode_autoregressive(verifier, requests, batching)?,
             1.. => batch::decode(drafter, verifier, &rule, requests, batching)?,
         };
         let first = texts.len();
-        texts.extend(
-            requests
-                .iter()
-                .zip(generations)
-                .map(|(request, generation)| Text {
-                    request,
-                    tokens: [request.prompt, &generation.ids].concat(),
-                    finished_by: generation.finished_by,
-                }),
-        );
-        let group = &texts[first..];
-        // With several sequences it is not known which of them a text was decoded in.
-        let is_alone = batching.batch_size == 1;
-        let kept = |is_used: bool| match is_alone && is_used {
-            true => Cached::Prompts,
-            false => Cached::Nothing,
-        };
-        let leads = read_leads(verifier, setting, group, kept(true)).map_err(EngineError::from)?;
-        let drafted = kept(rule.max_draft_len > 0);
-        let speeches =
-            listen(drafter, &header, setting, group, drafted).map_err(EngineError::from)?;
-        for (index, text) in group.iter().enumerate() {
-            write(
-                &mut slots,
-                first + index,
-                text,
-                &leads[index],
-                &speeches[index],
-            );
+        let decoded = requests.iter().zip(generations);
+        texts.extend(decoded.map(|(request, generation)| Text {
+            request,
+            tokens: [request.prompt, &generation.ids].concat(),
+            finished_by: generation.finished_by,
+        }));
+        for (number, group) in texts[first..].chunks(batching.batch_size).enumerate() {
+            let leads =
+                read_leads(verifier, setting, group, kept(true)).map_err(EngineError::from)?;
+            let is_used = kept(rule.max_draft_len > 0);
+            let speeches =
+                listen(drafter, &header, setting, group, is_used).map_err(EngineError::from)?;
+            let first = first + number * batching.batch_size;
+            for (index, text) in group.iter().enumerate() {
+                let (leads, speech) = (&leads[index], &speeches[index]);
+                write(&mut slots, first + index, text, leads, speech);
+            }
         }
     }
     let prompts = texts.iter().enumerate().map(|(id, text)| TracedPrompt {
