@@ -23,6 +23,7 @@ use wedlm_bench::model::device::{DeviceSpec, Dtype};
 use wedlm_bench::model::inspect::inspect;
 use wedlm_bench::model::lm::LanguageModel;
 use wedlm_bench::model::loaded::{LoadedModel, Placement};
+use wedlm_bench::stats::sample::Sample;
 
 const HIDDEN: usize = 896;
 const FFN: usize = 4864;
@@ -113,7 +114,10 @@ fn time_forwards(
             black_box(sum(&memory));
             reads.push(started.elapsed().as_secs_f64());
         }
-        let (forward, read) = (median(forwards), median(reads));
+        let (forward, read) = (
+            Sample::new(forwards)?.median(),
+            Sample::new(reads)?.median(),
+        );
         println!(
             "{n_rows} rows: {:.1} ms; a plain read of {:.0} MiB: {:.1} ms ({:.1} GB/s), {:.0} % of the forward",
             1e3 * forward,
@@ -139,11 +143,6 @@ fn sum(memory: &[f32]) -> f32 {
         sums.iter().sum::<f32>()
     };
     memory.par_chunks(1 << 20).map(of_chunk).sum()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Rows in the cache before a timed forward.

@@ -45,10 +45,19 @@ pub use failure::Failure;
 /// What the user is told, with its exit code.
 pub fn run(verb: Verb) -> Result<(), Failure> {
     match &verb {
-        // These say how many threads they want.
+        // They run models. Where there is a pool already, that one will do.
+        Verb::Trace(_) | Verb::Replay(_) | Verb::Generate(_) | Verb::Score(_) | Verb::Train(_) => {
+            drop(build_pool(None));
+        }
+        // They say how many threads they want.
         Verb::Sweep(_) | Verb::Experiment(_) => {}
-        // A pool that cannot be built is built when it is first used, or is told of then.
-        _ => drop(build_pool(None)),
+        // They compute next to nothing.
+        Verb::Compare(_)
+        | Verb::Merge(_)
+        | Verb::Report(_)
+        | Verb::Inspect(_)
+        | Verb::Data(_)
+        | Verb::Devices {} => {}
     }
     match verb {
         Verb::Sweep(args) => sweep::run(&args),

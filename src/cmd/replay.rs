@@ -8,7 +8,7 @@ use crate::cli::ReplayArgs;
 use crate::cmd::Failure;
 use crate::cmd::download::fetch;
 use crate::cmd::measure_all::settings;
-use crate::cmd::replay_sweep::{N_PASSES, Recorded, Replayed, calibration};
+use crate::cmd::replay_sweep::{N_PASSES, Recorded, Replayed, calibration, fit};
 use crate::cmd::replayable::Split;
 use crate::cmd::run_folder::{RunFolder, config_hash};
 use crate::cmd::sweep::{manifest, model_names, open, overrides};
@@ -119,6 +119,5 @@ fn timed_here(
     );
     let settings = settings(sweep, &models)?;
     let samples = calibration(2 * N_PASSES, &prompts, &settings, &mut models)?;
-    let costs = CostModel::fit(&samples).map_err(|error| Failure::Other(error.to_string()))?;
-    Ok((costs, models.pair_shapes(), manifest))
+    Ok((fit(&samples)?, models.pair_shapes(), manifest))
 }

@@ -93,7 +93,11 @@ impl Recorded {
     }
 }
 
-fn fit(samples: &[TimingSample]) -> Result<CostModel, Failure> {
+/// The costs that timings of this machine give.
+///
+/// # Errors
+/// When they do not make a cost model.
+pub fn fit(samples: &[TimingSample]) -> Result<CostModel, Failure> {
     CostModel::fit(samples).map_err(|error| Failure::Other(error.to_string()))
 }
 

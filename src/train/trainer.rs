@@ -336,8 +336,8 @@ impl<'a> Run<'a> {
         Ok(summary)
     }
 
-    /// The micro-batches of a step, in order of length. Chance is a function of seed and step, so that a resumed run draws
-    /// the same masks.
+    /// The micro-batches of a step, in order of length. Chance is a function of seed and step, so that a
+    /// resumed run draws the same masks.
     fn batches(&self, corpus: &mut Corpus<'_>) -> Result<Vec<Batch>, TrainError> {
         let documents = corpus.next_batch().map_err(TrainError::Text)?;
         let mut rng = ChaCha8Rng::seed_from_u64(self.spec.seed);
@@ -369,12 +369,12 @@ impl<'a> Run<'a> {
                     scope.spawn(move || {
                         pool.install(|| {
                             let next = || queue.lock().ok()?.next_back();
-                            std::iter::from_fn(next)
-                                .map(|(index, batch)| {
-                                    let (loss, gradients) = gradients(&model, arch, batch, device);
-                                    (index, loss, gradients)
-                                })
-                                .collect::<Vec<_>>()
+                            let batches = std::iter::from_fn(next);
+                            let results = batches.map(|(index, batch)| {
+                                let (loss, gradients) = gradients(&model, arch, batch, device);
+                                (index, loss, gradients)
+                            });
+                            results.collect::<Vec<_>>()
                         })
                     })
                 })
