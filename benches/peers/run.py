@@ -1,8 +1,8 @@
 """Times wedlm-bench and its peers on the same weights and prompts, in one run, interleaved.
 
-    python -m venv /tmp/peers && /tmp/peers/bin/pip install -r benches/peers/requirements.txt
+    python -m venv target/peers && target/peers/bin/pip install -r benches/peers/requirements.txt
     cargo build --release
-    /tmp/peers/bin/python benches/peers/run.py
+    target/peers/bin/python benches/peers/run.py
 
 Each round asks every engine in turn, the first one rotated, for the same prompts; an engine decodes the
 first prompt once more before its times count. Reported are medians over rounds of the seconds for all
