@@ -165,7 +165,10 @@ fn sampled_and_lossy_acceptance_decodes_as_one_by_one() {
                 temperature: 0.9,
                 ..Sampling::default()
             };
-            request.record = Detail { overlap: true };
+            request.record = Detail {
+                overlap: true,
+                ..Detail::default()
+            };
         }
         let alone = one_by_one(&rule, &requests);
         for batch_size in BATCH_SIZES {

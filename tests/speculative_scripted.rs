@@ -438,7 +438,10 @@ fn the_mask_token_is_neither_drafted_nor_committed() {
 fn overlap_is_recorded_on_request_and_is_one_between_equal_models() {
     let prompt = prompt(2);
     let request = Request {
-        record: Detail { overlap: true },
+        record: Detail {
+            overlap: true,
+            ..Detail::default()
+        },
         ..greedy_request(&prompt)
     };
     let rule = rule(r#"{"kind": "absolute", "theta_abs": 1.2}"#);
@@ -462,6 +465,39 @@ fn overlap_is_recorded_on_request_and_is_one_between_equal_models() {
             .flat_map(|round| &round.slots)
             .all(|slot| slot.overlap.is_none())
     );
+}
+
+#[test]
+fn leads_are_recorded_on_request_one_for_each_token_and_drafts_do_not_change_them() {
+    for number in 0..20 {
+        let prompt = prompt(number);
+        for request in [
+            greedy_request(&prompt),
+            sampled_request(&prompt, 30, number.into()),
+        ] {
+            let request = Request {
+                record: Detail {
+                    leads: true,
+                    ..Detail::default()
+                },
+                ..request
+            };
+            let expected = autoregressive::decode(&mut verifier(), &request).unwrap();
+            assert_eq!(expected.leads.len(), expected.ids.len());
+            assert!(expected.leads.iter().all(|&lead| lead > 0.0));
+            for json in STOP_RULES {
+                let rule = SpeculativeRule {
+                    accept: AcceptRule::Gumbel {},
+                    ..rule(json)
+                };
+                let generation = speculate(&rule, &request);
+                assert_eq!(generation.ids, expected.ids, "{json}");
+                assert_eq!(generation.leads, expected.leads, "{json}");
+            }
+        }
+        let without = speculate(&rule(STOP_RULES[0]), &greedy_request(&prompt));
+        assert!(without.leads.is_empty());
+    }
 }
 
 proptest! {

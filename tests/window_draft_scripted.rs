@@ -588,7 +588,10 @@ fn sampled_text_has_the_verifier_distribution() {
 fn overlap_is_recorded_on_request() {
     let prompt = prompt(4);
     let request = Request {
-        record: Detail { overlap: true },
+        record: Detail {
+            overlap: true,
+            ..Detail::default()
+        },
         ..request(&prompt)
     };
     let generation = decode(

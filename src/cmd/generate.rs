@@ -52,6 +52,7 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
         seed: args.seed,
         record: Detail {
             overlap: args.trace.is_some(),
+            ..Detail::default()
         },
         ..Request::default()
     };

@@ -28,7 +28,7 @@ use crate::record::schema::Mode;
 use crate::record::trace_files::{read_trace, write_trace};
 use crate::stats::bootstrap::Bootstrap;
 use crate::trace::cost::{CostModel, TimingSample};
-use crate::trace::record::{RecordSetting, record};
+use crate::trace::record::{RecordSetting, record, record_batched};
 use crate::trace::replay::Replay;
 use crate::trace::timing::time_rounds;
 use crate::trace::{Trace, TraceHeader};
@@ -39,6 +39,9 @@ pub const TRACE: &str = "trace";
 const CALIBRATION: &str = "calibration.json";
 /// Rows of which a forward returns logits while a text is read.
 const PIECE_LEN: usize = 64;
+/// Most texts that are recorded at a time, and what their caches may take.
+const MOST_RECORDED: u64 = 8;
+const RECORDING_BYTES: u64 = 1 << 30;
 /// Passes over all draft lengths before the trials that run live, and as many behind them: a machine
 /// changes in the meantime, and live trials are what the cost model is compared with.
 pub const N_PASSES: usize = 6;
@@ -151,7 +154,15 @@ pub fn record_trace(
         .map(|prompt| settings.request(prompt))
         .collect();
     let (drafter, verifier) = models.pair()?;
-    let trace = record(&mut drafter.lm, &mut verifier.lm, &setting, &requests);
+    let bytes_of_a_text = drafter.cache_bytes.saturating_add(verifier.cache_bytes);
+    let n_texts = (RECORDING_BYTES / bytes_of_a_text.max(1)).clamp(1, MOST_RECORDED) as usize;
+    let trace = if n_texts == 1 {
+        record(&mut drafter.lm, &mut verifier.lm, &setting, &requests)
+    } else {
+        let (mut drafter, mut verifier) =
+            (drafter.lm.batched(n_texts), verifier.lm.batched(n_texts));
+        record_batched(&mut drafter, &mut verifier, &setting, &requests)
+    };
     trace.map_err(|error| Failure::Other(error.to_string()))
 }
 

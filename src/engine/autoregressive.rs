@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::engine::choice::own_token;
+use crate::engine::choice::{lead, own_token};
 use crate::engine::clock::timed;
 use crate::engine::ending;
 use crate::engine::prompt;
@@ -39,6 +39,10 @@ pub fn decode(
             verifier.forward(&[last], &[row as u32], 1)
         })?;
         last = own_token(logits.last(), context_len, row, request)?;
+        if request.record.leads {
+            let lead = lead(logits.last(), last, context_len, request);
+            generation.leads.push(lead);
+        }
         durations.wall = round_started.elapsed();
         durations.policy = durations.wall - durations.verify;
         let cut = ending::cut(&generation.ids, &[last], request);

@@ -48,7 +48,7 @@ pub(crate) fn own_token(
 /// What [`own_token`] maximises is the logit, or ln p − ln e with exponential noise e; the latter, times
 /// the temperature, is in logits too. Tokens at the edge of top-k and top-p are not watched.
 pub(crate) fn lead(row: &[f32], token: TokenId, position: usize, request: &Request<'_>) -> f64 {
-    let preferences: Vec<f64> = if request.sampling.is_greedy() {
+    let mut preferences: Vec<f64> = if request.sampling.is_greedy() {
         let mut logits: Vec<f64> = row.iter().map(|&logit| f64::from(logit)).collect();
         if let Some(mask) = request.mask_id.and_then(|id| logits.get_mut(id as usize)) {
             *mask = f64::NEG_INFINITY;
@@ -63,11 +63,8 @@ pub(crate) fn lead(row: &[f32], token: TokenId, position: usize, request: &Reque
         });
         race.collect()
     };
-    let others = preferences.iter().enumerate();
-    let best_other = others
-        .filter(|&(index, _)| index != token as usize)
-        .fold(f64::NEG_INFINITY, |best, (_, &other)| best.max(other));
-    preferences[token as usize] - best_other
+    let own = std::mem::replace(&mut preferences[token as usize], f64::NEG_INFINITY);
+    own - preferences.into_iter().fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// The distribution that rules compare: the one that tokens are drawn from, or the raw softmax when

@@ -35,6 +35,8 @@ pub struct Request<'a> {
 pub struct Detail {
     /// Fill [`Slot::overlap`](crate::engine::step::Slot::overlap).
     pub overlap: bool,
+    /// Fill [`Generation::leads`]; window decoders do not.
+    pub leads: bool,
 }
 
 /// The models of a pair or a window decoder; a decoder takes those that it needs.

@@ -13,6 +13,10 @@ use crate::model::lm::TokenId;
 pub struct Generation {
     /// Committed tokens, the prompt not included. A stop token, if met, is the last one; a stop string stays.
     pub ids: Vec<TokenId>,
+    /// By how many logits the verifier prefers each of `ids` to the next best token, where
+    /// [`Detail::leads`](crate::engine::session::Detail::leads) asks for it; else empty.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leads: Vec<f64>,
     pub rounds: Vec<Round>,
     pub counts: Counts,
     pub durations: Durations,

@@ -18,6 +18,8 @@ pub struct LoadedModel {
     pub mask_id: Option<TokenId>,
     /// Layers × heads × channels of a head, for estimates of what attention costs.
     pub attention_width: usize,
+    /// Bytes of the keys and values of one text of the longest length.
+    pub cache_bytes: u64,
     /// SHA-256 of the weight files.
     pub weights_hash: String,
 }
@@ -72,6 +74,7 @@ impl LoadedModel {
             lm: BurnLm::load(&checkpoint, &options)?,
             mask_id: tokenizer.mask_id(&checkpoint),
             attention_width,
+            cache_bytes: cache_bytes(&checkpoint, placement),
             eos_ids: tokenizer.eos_ids(&checkpoint),
             weights_hash: checkpoint.weights_hash(),
             name: name.to_string(),
@@ -80,11 +83,16 @@ impl LoadedModel {
     }
 }
 
+fn cache_bytes(checkpoint: &Checkpoint, placement: Placement) -> u64 {
+    let context_len = placement.context_len.min(checkpoint.arch.context_len);
+    memory::cache_bytes(&checkpoint.arch, context_len, placement.dtype)
+}
+
 /// On the CPU, where the system would end this program (or another one) instead of refusing.
 fn must_fit_into_memory(checkpoint: &Checkpoint, placement: Placement) -> Result<(), LoadError> {
     let context_len = placement.context_len.min(checkpoint.arch.context_len);
     let weights = memory::weight_bytes(checkpoint, placement.dtype);
-    let cache = memory::cache_bytes(&checkpoint.arch, context_len, placement.dtype);
+    let cache = cache_bytes(checkpoint, placement);
     match (placement.device, memory::available()) {
         (DeviceSpec::Cpu, Some(available)) if weights.saturating_add(cache) > available => {
             Err(LoadError::Memory {

@@ -1,7 +1,7 @@
 //! Makes a trace with the models at hand.
 //!
 //! Three steps for each text, or for as many as the models have room for: it is decoded, with drafts of a
-//! fixed length, which changes the time and not the verifier's text; both models read it, many rows in a
+//! fixed length, which changes the time and not the verifier's text; the drafter reads it, many rows in a
 //! forward; and the drafter goes on behind each of its wrong tokens, one row in a forward. Where rounding
 //! depends on how many rows a forward has, a live run may differ near a tie; [`Trace::near_ties`] counts
 //! the places.
@@ -15,8 +15,8 @@ use self::pass::Cached;
 use super::row::{Own, Said, Slots};
 use super::{Trace, TraceHeader, TracedPrompt};
 use crate::engine::batch::{self, Batching};
-use crate::engine::choice::{lead, own_token};
-use crate::engine::session::{EngineError, Request};
+use crate::engine::choice::own_token;
+use crate::engine::session::{Detail, EngineError, Request};
 use crate::engine::speculative::SpeculativeRule;
 use crate::engine::step::Finish;
 use crate::engine::{ending, prompt};
@@ -54,6 +54,8 @@ struct Text<'r> {
     request: &'r Request<'r>,
     /// Of prompt and text.
     tokens: Vec<TokenId>,
+    /// Of the tokens behind the prompt.
+    leads: Vec<f64>,
     finished_by: Finish,
 }
 
@@ -131,11 +133,12 @@ pub fn record_batched(
     // prompt of a text until the next one is decoded.
     let is_alone = batching.batch_size == 1;
     let n_decoded = if is_alone { 1 } else { requests.len().max(1) };
-    let kept = |is_used: bool| match is_alone && is_used {
+    let cached = match is_alone && rule.max_draft_len > 0 {
         true => Cached::Prompts,
         false => Cached::Nothing,
     };
-    for requests in requests.chunks(n_decoded) {
+    let asked: Vec<Request<'_>> = requests.iter().map(with_leads).collect();
+    for requests in asked.chunks(n_decoded) {
         let generations = match rule.max_draft_len {
             0 => batch::decode_autoregressive(verifier, requests, batching)?,
             1.. => batch::decode(drafter, verifier, &rule, requests, batching)?,
@@ -145,18 +148,15 @@ pub fn record_batched(
         texts.extend(decoded.map(|(request, generation)| Text {
             request,
             tokens: [request.prompt, &generation.ids].concat(),
+            leads: generation.leads,
             finished_by: generation.finished_by,
         }));
         for (number, group) in texts[first..].chunks(batching.batch_size).enumerate() {
-            let leads =
-                read_leads(verifier, setting, group, kept(true)).map_err(EngineError::from)?;
-            let is_used = kept(rule.max_draft_len > 0);
             let speeches =
-                listen(drafter, &header, setting, group, is_used).map_err(EngineError::from)?;
+                listen(drafter, &header, setting, group, cached).map_err(EngineError::from)?;
             let first = first + number * batching.batch_size;
-            for (index, text) in group.iter().enumerate() {
-                let (leads, speech) = (&leads[index], &speeches[index]);
-                write(&mut slots, first + index, text, leads, speech);
+            for (index, (text, speech)) in group.iter().zip(&speeches).enumerate() {
+                write(&mut slots, first + index, text, speech);
             }
         }
     }
@@ -170,6 +170,17 @@ pub fn record_batched(
     });
     let trace = Trace::new(header, prompts.collect(), slots);
     Ok(trace.expect("what was recorded keeps the format"))
+}
+
+/// The request, so that the decoder notes by how much the verifier prefers its tokens.
+fn with_leads<'r>(request: &Request<'r>) -> Request<'r> {
+    Request {
+        record: Detail {
+            leads: true,
+            ..Detail::default()
+        },
+        ..*request
+    }
 }
 
 fn check(
@@ -194,29 +205,6 @@ fn check(
         prompt::check_fits("drafter", drafter.context_len(), request)?;
     }
     Ok(())
-}
-
-/// By how much the verifier prefers each token of each text.
-fn read_leads(
-    verifier: &mut dyn BatchedLanguageModel,
-    setting: &RecordSetting,
-    texts: &[Text<'_>],
-    cached: Cached,
-) -> Result<Vec<Vec<f64>>, ModelError> {
-    let mut leads: Vec<Vec<f64>> = texts.iter().map(|_| Vec::new()).collect();
-    pass::read(
-        verifier,
-        texts,
-        setting.piece_len,
-        cached,
-        |text, offset, row| {
-            let position = texts[text].prompt_len() + offset;
-            let own = texts[text].ids()[offset];
-            leads[text].push(lead(row, own, position, texts[text].request));
-            Ok(())
-        },
-    )?;
-    Ok(leads)
 }
 
 /// What the drafter says on each text and off it.
@@ -264,8 +252,8 @@ fn say(
     })
 }
 
-fn write(slots: &mut Slots, prompt: usize, text: &Text<'_>, leads: &[f64], speech: &Speech) {
-    let owns = text.ids().iter().zip(leads);
+fn write(slots: &mut Slots, prompt: usize, text: &Text<'_>, speech: &Speech) {
+    let owns = text.ids().iter().zip(&text.leads);
     for (offset, (said, (&token, &lead))) in speech.on_text.iter().zip(owns).enumerate() {
         let position = text.prompt_len() + offset;
         slots.push(prompt, position, 0, said, Some(Own { token, lead }));

@@ -49,6 +49,7 @@ pub(in crate::engine) fn record(
     };
     generation.durations += durations;
     generation.ids.extend(&committed);
+    generation.leads.truncate(generation.ids.len());
     generation.rounds.push(Round {
         context_len,
         draft: draft.tokens,

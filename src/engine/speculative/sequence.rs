@@ -6,6 +6,7 @@ use super::course::Bounds;
 use super::draft::{self, Draft};
 use super::setting::{Dice, Setting};
 use super::{SpeculativeRule, commit, verify};
+use crate::engine::choice::lead;
 use crate::engine::session::{EngineError, Request};
 use crate::engine::step::{Durations, Finish, Generation};
 use crate::model::lm::{Logits, ModelError, TokenId};
@@ -126,7 +127,21 @@ impl<'a> Sequence<'a> {
         let text = &self.text;
         let verdict = verify::judge(&self.setting, rows, text, &self.draft, &mut self.dice)?;
         verify::mark_slots(&self.setting, rows, &mut self.draft, verdict.accepted);
+        if self.setting.request.record.leads {
+            self.note_leads(rows, &verdict);
+        }
         Ok(verdict)
+    }
+
+    /// Adds the leads of all tokens that the verdict lets pass; [`record`](Self::record) drops those behind the end of
+    /// the text.
+    fn note_leads(&mut self, rows: &Logits, verdict: &Verdict) {
+        let accepted = self.draft.tokens[..verdict.accepted].iter();
+        let own = accepted.chain([&verdict.next]);
+        for (slot, (&token, row)) in own.zip(rows.rows()).enumerate() {
+            let lead = lead(row, token, self.text.len() + slot, self.setting.request);
+            self.generation.leads.push(lead);
+        }
     }
 
     /// Reduces the draft to what was accepted, as if an oracle drafter had known. The verdict stands: a

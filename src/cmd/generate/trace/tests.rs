@@ -137,7 +137,10 @@ fn generate(decoder: &str, stop_ids: &[TokenId]) -> Generation {
         max_new_tokens: 40,
         stop_ids,
         mask_id: Some(MASK),
-        record: Detail { overlap: true },
+        record: Detail {
+            overlap: true,
+            ..Detail::default()
+        },
         ..Request::default()
     };
     decode(&spec, &mut models, &request).unwrap()
