@@ -11,6 +11,7 @@ use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use wedlm_bench::model::attention::RowContext;
 use wedlm_bench::model::burn_lm::{BurnLm, LoadOptions};
 use wedlm_bench::model::checkpoint::Checkpoint;
+use wedlm_bench::model::device::Dtype;
 use wedlm_bench::model::lm::LanguageModel;
 use wedlm_bench::model::load::{Head, load_transformer};
 use wedlm_bench::model::rope::Rope;
@@ -27,7 +28,7 @@ fn forward(criterion: &mut Criterion) {
     let arch = checkpoint.arch.clone();
     let options = LoadOptions {
         device: device.clone(),
-        dtype: DType::F32,
+        dtype: Dtype::F32,
         context_len: CONTEXT,
         n_drawable: arch.vocab_len,
     };

@@ -14,6 +14,7 @@ use wedlm_bench::engine::step::Generation;
 use wedlm_bench::model::batched_lm::BatchedLm;
 use wedlm_bench::model::burn_lm::{BurnLm, LoadOptions};
 use wedlm_bench::model::checkpoint::Checkpoint;
+use wedlm_bench::model::device::Dtype;
 use wedlm_bench::model::lm::{
     BatchedLanguageModel, LanguageModel, Logits, ModelError, SequenceRows, TokenId,
 };
@@ -268,7 +269,7 @@ fn rows_that_are_not_numbers_leave_no_trace_in_the_caches() {
     let checkpoint = Checkpoint::open(fixture("llama").to_str().unwrap()).unwrap();
     let options = LoadOptions {
         device: Device::flex(),
-        dtype: DType::F32,
+        dtype: Dtype::F32,
         context_len: 64,
         n_drawable: usize::MAX,
     };

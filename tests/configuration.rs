@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use wedlm_bench::config::SweepSpec;
 use wedlm_bench::config::hardware::HardwareProfile;
 use wedlm_bench::config::load::{load, load_sweep, parse, parse_sweep};
+use wedlm_bench::config::train::{ObjectiveSpec, TokenizerSpec, TrainSpec};
 use wedlm_bench::plan::plan;
 use wedlm_bench::policy::accept::AcceptRule;
 use wedlm_bench::policy::entropy::EntropyRule;
@@ -141,6 +142,43 @@ fn yaml_blocks(text: &str) -> Vec<&str> {
         .skip(1)
         .map(|rest| rest.split("```").next().unwrap())
         .collect()
+}
+
+/// Names of all keys, at any depth.
+fn key_names(value: &Value) -> Vec<String> {
+    let Value::Object(fields) = value else {
+        return Vec::new();
+    };
+    fields
+        .iter()
+        .flat_map(|(key, value)| [vec![key.clone()], key_names(value)].concat())
+        .collect()
+}
+
+#[test]
+fn the_training_page_explains_every_key() {
+    let text = std::fs::read_to_string(root().join("docs/training.md")).unwrap();
+    let example: TrainSpec = parse("example", yaml_blocks(&text)[0], &[]).unwrap();
+    let other_kinds = (
+        TokenizerSpec::Train {
+            vocab_len: 1,
+            n_documents: 1,
+        },
+        ObjectiveSpec::Wedlm {
+            block_len: 1,
+            n_prediction_streams: 1,
+            n_end_tokens: 1,
+            autoregressive_weight: 1.0,
+        },
+    );
+    let mut keys = key_names(&json!(example));
+    keys.extend(key_names(&json!(other_kinds.0)));
+    keys.extend(key_names(&json!(other_kinds.1)));
+    assert!(keys.len() > 30, "{keys:?}");
+    for key in keys.iter().filter(|key| *key != "gsm8k") {
+        let is_explained = text.contains(&format!("`{key}`")) || text.contains(&format!(".{key}`"));
+        assert!(is_explained, "{key}");
+    }
 }
 
 /// A block of the documentation as a whole sweep: keys that it leaves out are filled in.

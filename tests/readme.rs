@@ -54,19 +54,24 @@ fn words(text: &str) -> Vec<Vec<String>> {
 
 /// Arguments of every command of this program in the README and in documents that show some.
 fn commands() -> Vec<Vec<String>> {
-    ["README.md", "docs/experiments.md", "experiments/README.md"]
-        .iter()
-        .flat_map(|file| blocks_of(file, "sh"))
-        .flat_map(|block| words(&block))
-        .filter_map(|command| {
-            let start = match command[0].as_str() {
-                "wedlm-bench" => 1,
-                "cargo" => command.iter().position(|word| word == "--")? + 1,
-                other => panic!("the README runs '{other}', which this test does not know"),
-            };
-            Some(command[start..].to_vec())
-        })
-        .collect()
+    [
+        "README.md",
+        "docs/experiments.md",
+        "docs/training.md",
+        "experiments/README.md",
+    ]
+    .iter()
+    .flat_map(|file| blocks_of(file, "sh"))
+    .flat_map(|block| words(&block))
+    .filter_map(|command| {
+        let start = match command[0].as_str() {
+            "wedlm-bench" => 1,
+            "cargo" => command.iter().position(|word| word == "--")? + 1,
+            other => panic!("the README runs '{other}', which this test does not know"),
+        };
+        Some(command[start..].to_vec())
+    })
+    .collect()
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The rows of one forward and forwards of one row, bit for bit.
 
+use wedlm_bench::model::burn_lm::BurnLm;
 use wedlm_bench::model::device::{DeviceSpec, Dtype};
 use wedlm_bench::model::lm::LanguageModel;
 use wedlm_bench::model::loaded::{LoadedModel, Placement};
@@ -11,20 +12,48 @@ fn bits(row: &[f32]) -> Vec<u32> {
     row.iter().map(|logit| logit.to_bits()).collect()
 }
 
+fn verifier(dtype: Dtype) -> BurnLm {
+    let placement = Placement {
+        device: DeviceSpec::Cpu,
+        dtype,
+        context_len: 512,
+    };
+    let model = LoadedModel::open("embedded:verifier", placement);
+    model.unwrap().lm
+}
+
+fn tokens() -> Vec<u32> {
+    (0..200).map(|index| 5 + (index * 37) % 300).collect()
+}
+
 #[test]
 fn a_forward_of_2_to_16_rows_gives_the_bits_of_forwards_of_1() {
+    if has_vectors() {
+        for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
+            gives_the_bits_of_forwards_of_1(verifier(dtype));
+        }
+    }
+}
+
+/// The embedded weights are numbers of half precision.
+#[test]
+fn half_precision_gives_the_bits_of_f32_where_it_holds_the_weights_exactly() {
     if !has_vectors() {
         return;
     }
-    let placement = Placement {
-        device: DeviceSpec::Cpu,
-        dtype: Dtype::F32,
-        context_len: 512,
+    let tokens = tokens();
+    let positions: Vec<u32> = (0..200).collect();
+    let run = |dtype| {
+        let logits = verifier(dtype).forward(&tokens, &positions, 200).unwrap();
+        logits.rows().map(bits).collect::<Vec<_>>()
     };
-    let mut model = LoadedModel::open("embedded:verifier", placement)
-        .unwrap()
-        .lm;
-    let tokens: Vec<u32> = (0..200).map(|index| 5 + (index * 37) % 300).collect();
+    let whole = run(Dtype::F32);
+    assert!(run(Dtype::F16) == whole);
+    assert!(run(Dtype::Bf16) != whole);
+}
+
+fn gives_the_bits_of_forwards_of_1(mut model: BurnLm) {
+    let tokens = tokens();
     let positions: Vec<u32> = (0..200).collect();
     model
         .forward(&tokens[..CACHED], &positions[..CACHED], 1)

@@ -12,6 +12,7 @@ use wedlm_bench::config::train::{InitSpec, ModelType, ObjectiveSpec, OptimizerSp
 use wedlm_bench::model::arch::{Architecture, RopeScaling};
 use wedlm_bench::model::burn_lm::{BurnLm, LoadOptions};
 use wedlm_bench::model::checkpoint::Checkpoint;
+use wedlm_bench::model::device::Dtype;
 use wedlm_bench::model::lm::LanguageModel;
 use wedlm_bench::model::transformer::Transformer;
 use wedlm_bench::train::corpus::Document;
@@ -261,7 +262,7 @@ fn an_exported_checkpoint_decodes_as_the_weights_in_memory() {
         assert_eq!(checkpoint.eos_ids, [0]);
         let options = LoadOptions {
             device: Device::flex(),
-            dtype: burn::tensor::DType::F32,
+            dtype: Dtype::F32,
             context_len: 64,
             n_drawable: usize::MAX,
         };

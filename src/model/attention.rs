@@ -5,19 +5,18 @@ use burn::tensor::{Bool, DType, Int, Tensor, TensorData, activation};
 
 use crate::model::arch::Architecture;
 use crate::model::kv_cache::{KeysValues, LayerCache, Placement};
-use crate::model::linear::Linear;
 
 /// Projections of one attention block. Every weight lies `[in, out]`.
 #[derive(Module, Debug)]
 pub struct Attention {
     /// Queries, keys and values side by side: `[hidden, (n_heads + 2 n_kv_heads) · head_len]`.
-    pub qkv: Linear,
+    pub qkv: Param<Tensor<2>>,
     pub qkv_bias: Option<Param<Tensor<1>>>,
     /// Per-head RMS norm of the queries, `[head_len]`.
     pub q_norm: Option<Param<Tensor<1>>>,
     pub k_norm: Option<Param<Tensor<1>>>,
     /// `[n_heads · head_len, hidden]`
-    pub output: Linear,
+    pub output: Param<Tensor<2>>,
 }
 
 /// Where the rows of a forward stand and what they may see; the same for every layer.
@@ -106,16 +105,6 @@ pub fn ragged_causal_mask(
 }
 
 impl Attention {
-    /// See [`Linear::packed`].
-    #[must_use]
-    pub fn packed(self) -> Self {
-        Self {
-            qkv: self.qkv.packed(),
-            output: self.output.packed(),
-            ..self
-        }
-    }
-
     /// # Shapes
     /// - `x`: `[batch · len, hidden]`
     /// - `mask`: `[batch or 1, 1, len, cached + len]`, additive
@@ -134,7 +123,7 @@ impl Attention {
         let (batch, len) = (rows.batch, rows.len);
         let (heads, kv_heads, head_len) = (arch.n_heads, arch.n_kv_heads, arch.head_len);
 
-        let mut projected = self.qkv.forward(x);
+        let mut projected = x.matmul(self.qkv.val());
         if let Some(bias) = &self.qkv_bias {
             projected = projected + bias.val().unsqueeze();
         }
@@ -174,7 +163,7 @@ impl Attention {
             .reshape([batch, heads, len, head_len])
             .swap_dims(1, 2) // [batch, len, heads, head_len]
             .reshape([batch * len, heads * head_len]);
-        self.output.forward(attended)
+        attended.matmul(self.output.val())
     }
 
     /// QK-norm: query heads by one weight, key heads by the other, where the checkpoint has them.

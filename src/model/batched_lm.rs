@@ -56,7 +56,7 @@ impl BatchedLm {
     ) -> Self {
         assert!(n_sequences > 0, "a batch has at least one sequence");
         let capacity = options.context_len.min(arch.context_len);
-        let (device, dtype) = (options.device.clone(), options.dtype);
+        let (device, dtype) = (options.device.clone(), options.dtype.into());
         let caches = match &weights {
             Weights::Tensors(_) => Caches::Tensors {
                 layers: cache_layers(&arch, n_sequences, capacity, dtype, &device),

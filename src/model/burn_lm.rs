@@ -1,8 +1,8 @@
-//! A [`LanguageModel`] of a checkpoint: on burn's tensors, or on packed weights where the CPU computes in
-//! f32.
+//! A [`LanguageModel`] of a checkpoint: on burn's tensors, or on packed weights where a CPU computes.
 
 use std::sync::Arc;
 
+use burn::module::Module;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::model::arch::Architecture;
@@ -10,8 +10,11 @@ use crate::model::attention::RowContext;
 use crate::model::batched_lm::BatchedLm;
 use crate::model::checkpoint::{Checkpoint, CheckpointError};
 use crate::model::cpu::{CpuCache, CpuTransformer, NewRows, Scratch};
+use crate::model::device::Dtype;
 use crate::model::lm::{LanguageModel, Logits, ModelError, TokenId};
 use crate::model::load::{Head, load_transformer};
+use crate::model::memory;
+use crate::model::panels::has_vectors;
 use crate::model::rope::Rope;
 use crate::model::transformer::{KvCache, Transformer};
 
@@ -25,7 +28,7 @@ pub struct BurnLm {
     /// Rows that the cache can hold.
     capacity: usize,
     device: Device,
-    dtype: DType,
+    dtype: Dtype,
     /// Entries of the tokenizer; logits from here on are −∞.
     n_drawable: usize,
     n_parameters: usize,
@@ -44,25 +47,17 @@ enum Cache {
     Cpu(CpuCache, Box<Scratch>),
 }
 
-impl Weights {
-    /// Packs what gains by it.
-    fn new(model: Transformer, arch: &Architecture) -> Self {
-        match CpuTransformer::take(model.packed(), arch) {
-            Ok(model) => Self::Cpu(Arc::new(model)),
-            Err(model) => Self::Tensors(model),
-        }
-    }
-}
-
 impl Cache {
     fn new(
         weights: &Weights,
         arch: &Architecture,
         capacity: usize,
-        (device, dtype): (&Device, DType),
+        (device, dtype): (&Device, Dtype),
     ) -> Self {
         match weights {
-            Weights::Tensors(_) => Self::Tensors(KvCache::new(arch, capacity, dtype, device)),
+            Weights::Tensors(_) => {
+                Self::Tensors(KvCache::new(arch, capacity, dtype.into(), device))
+            }
             Weights::Cpu(model) => Self::Cpu(model.cache(capacity), Box::default()),
         }
     }
@@ -72,31 +67,58 @@ impl Cache {
 #[derive(Debug, Clone)]
 pub struct LoadOptions {
     pub device: Device,
-    /// Dtype of weights, activations and cache.
-    pub dtype: DType,
+    /// Dtype of the weights; on tensors of activations and cache, too.
+    pub dtype: Dtype,
     /// Rows of the cache; the checkpoint's own context length when it is smaller.
     pub context_len: usize,
     /// Entries of the tokenizer, see [`LanguageModel::vocab_len`].
     pub n_drawable: usize,
 }
 
+impl LoadOptions {
+    /// Whether the weights are packed for loops of our own, instead of put into tensors.
+    fn packs(&self) -> bool {
+        has_vectors() && self.device == Device::flex()
+    }
+}
+
 impl BurnLm {
     /// # Errors
-    /// Those of [`load_transformer`].
+    /// Those of [`load_transformer`] or [`CpuTransformer::load`].
     pub fn load(checkpoint: &Checkpoint, options: &LoadOptions) -> Result<Self, CheckpointError> {
-        let model = load_transformer(
-            checkpoint,
-            options.dtype,
-            &options.device,
-            Head::Materialized,
-        )?;
-        Ok(Self::new(model, checkpoint.arch.clone(), options))
+        let weights = if options.packs() {
+            Weights::Cpu(Arc::new(CpuTransformer::load(checkpoint, options.dtype)?))
+        } else {
+            let (dtype, device) = (options.dtype.into(), &options.device);
+            let model = load_transformer(checkpoint, dtype, device, Head::Materialized)?;
+            Weights::Tensors(Box::new(model))
+        };
+        let n_parameters = memory::n_parameters(checkpoint) as usize;
+        Ok(Self::of(
+            weights,
+            checkpoint.arch.clone(),
+            n_parameters,
+            options,
+        ))
     }
 
-    /// Wraps weights that are already on the device, and packs those that gain by it.
+    /// Wraps weights that are already on the device; on a CPU, packs copies of them.
     pub fn new(model: Transformer, arch: Architecture, options: &LoadOptions) -> Self {
         let n_parameters = n_parameters(&model, &arch);
-        let weights = Weights::new(model, &arch);
+        let weights = if options.packs() {
+            Weights::Cpu(Arc::new(CpuTransformer::of(&model, &arch, options.dtype)))
+        } else {
+            Weights::Tensors(Box::new(model))
+        };
+        Self::of(weights, arch, n_parameters, options)
+    }
+
+    fn of(
+        weights: Weights,
+        arch: Architecture,
+        n_parameters: usize,
+        options: &LoadOptions,
+    ) -> Self {
         let capacity = options.context_len.min(arch.context_len);
         Self {
             rope: Rope::new(&arch),
@@ -192,7 +214,7 @@ fn n_parameters(model: &Transformer, arch: &Architecture) -> usize {
     } else {
         0
     };
-    model.n_weights() - tied
+    model.num_params() - tied
 }
 
 /// # Shapes
@@ -287,7 +309,7 @@ impl LanguageModel for BurnLm {
                 let ids: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
                 let ids =
                     Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens.len()]), &self.device);
-                let rows = row_context(&self.rope, 1, positions, (&self.device, self.dtype));
+                let rows = row_context(&self.rope, 1, positions, (&self.device, self.dtype.into()));
                 let hidden = model.forward_cached(&self.arch, ids, &rows, cache, n_logits.max(1));
                 if n_logits > 0 {
                     read_logits(model.logits(hidden))?

@@ -1,54 +1,56 @@
-//! The forward of a transformer in f32 on the CPU, without tensors: products with packed weights, and
-//! everything between them in loops that are vectorised, over memory that is allocated once.
+//! The forward of a transformer on the CPU, without tensors: products with packed weights, and everything
+//! between them in loops that are vectorised, over memory that is allocated once. Matrices may be stored in
+//! half precision; what is computed and cached is in f32.
 //!
 //! Every row is computed by itself and in one order, whatever the rows beside it, the sequences and the
 //! number of threads: a forward of many rows gives the bits of forwards of one.
-
-use std::sync::Arc;
-
-use burn::module::Param;
-use burn::tensor::Tensor;
 
 use self::attention::Attend;
 use self::cache::CacheShape;
 use self::ops::{Head, add_to, for_rows, rms_norm, silu_times};
 use crate::model::arch::Architecture;
-use crate::model::linear::Linear;
 use crate::model::lm::TokenId;
 use crate::model::panels::PanelMatrix;
 use crate::model::rope::Rope;
-use crate::model::transformer::{Layer, Transformer};
 
 mod attention;
 mod cache;
+mod load;
 mod ops;
 
 pub use self::cache::CpuCache;
 
-/// The weights of a [`Transformer`] whose matrices are packed.
+/// The weights of a model. A matrix is `[in, out]`.
 #[derive(Debug)]
 pub struct CpuTransformer {
     arch: Architecture,
-    /// `[vocab, hidden]`
-    embedding: Vec<f32>,
+    embedding: Embedding,
     layers: Vec<CpuLayer>,
     final_norm: Vec<f32>,
-    head: Arc<PanelMatrix>,
+    head: PanelMatrix,
+}
+
+#[derive(Debug)]
+enum Embedding {
+    /// A row of a token is its column in the head.
+    OfHead,
+    /// Packed on its side: `[hidden, vocab]`.
+    Own(PanelMatrix),
 }
 
 #[derive(Debug)]
 struct CpuLayer {
     attention_norm: Vec<f32>,
     /// Queries, keys and values side by side.
-    qkv: Arc<PanelMatrix>,
+    qkv: PanelMatrix,
     qkv_bias: Option<Vec<f32>>,
     q_norm: Option<Vec<f32>>,
     k_norm: Option<Vec<f32>>,
-    output: Arc<PanelMatrix>,
+    output: PanelMatrix,
     mlp_norm: Vec<f32>,
     /// Gate and up projections side by side.
-    gate_up: Arc<PanelMatrix>,
-    down: Arc<PanelMatrix>,
+    gate_up: PanelMatrix,
+    down: PanelMatrix,
 }
 
 /// New rows of one sequence and the cache that they go to.
@@ -74,37 +76,7 @@ pub struct Scratch {
     added: Vec<f32>,
 }
 
-fn values<const D: usize>(weight: Param<Tensor<D>>) -> Vec<f32> {
-    let data = weight.into_value().into_data();
-    data.try_into_vec::<f32>()
-        .expect("beside packed weights, all are in f32")
-}
-
-fn packed(weight: Linear) -> Arc<PanelMatrix> {
-    match weight {
-        Linear::Packed(matrix) => matrix,
-        Linear::Dense(_) => unreachable!("the model is packed"),
-    }
-}
-
 impl CpuTransformer {
-    /// Takes over the weights of a model, without copies where nothing else holds them.
-    ///
-    /// # Errors
-    /// The model itself, when one of its matrices is not packed.
-    pub fn take(model: Transformer, arch: &Architecture) -> Result<Self, Box<Transformer>> {
-        if !model.is_packed() {
-            return Err(Box::new(model));
-        }
-        Ok(Self {
-            embedding: values(model.embedding),
-            layers: model.layers.into_iter().map(CpuLayer::take).collect(),
-            final_norm: values(model.final_norm),
-            head: packed(model.head.expect("a packed model has a head")),
-            arch: arch.clone(),
-        })
-    }
-
     /// An empty cache for one sequence of at most `capacity` rows.
     pub fn cache(&self, capacity: usize) -> CpuCache {
         CpuCache::new(CacheShape {
@@ -113,6 +85,14 @@ impl CpuTransformer {
             head_len: self.arch.head_len,
             capacity,
         })
+    }
+
+    /// Its columns are the rows of the tokens.
+    fn embedding(&self) -> &PanelMatrix {
+        match &self.embedding {
+            Embedding::OfHead => &self.head,
+            Embedding::Own(matrix) => matrix,
+        }
     }
 
     /// Whether a forward of `n_rows` rows has products that several threads share.
@@ -140,7 +120,7 @@ impl CpuTransformer {
         let n_rows = tokens().count();
         scratch.resize(&self.arch, n_rows);
         for (row, &token) in scratch.x.chunks_exact_mut(hidden).zip(tokens()) {
-            row.copy_from_slice(&self.embedding[token as usize * hidden..][..hidden]);
+            self.embedding().column(token as usize, row);
         }
         let positions: Vec<u32> = sequences
             .iter()
@@ -183,21 +163,6 @@ struct Place<'a> {
 }
 
 impl CpuLayer {
-    fn take(layer: Layer) -> Self {
-        let attention = layer.attention;
-        Self {
-            attention_norm: values(layer.attention_norm),
-            qkv: packed(attention.qkv),
-            qkv_bias: attention.qkv_bias.map(values),
-            q_norm: attention.q_norm.map(values),
-            k_norm: attention.k_norm.map(values),
-            output: packed(attention.output),
-            mlp_norm: values(layer.mlp_norm),
-            gate_up: packed(layer.gate_up),
-            down: packed(layer.down),
-        }
-    }
-
     fn forward(&self, at: &Place<'_>, sequences: &mut [NewRows<'_>], scratch: &mut Scratch) {
         let (hidden, epsilon) = (at.arch.hidden_len, at.arch.rms_norm_eps);
         let normalize = |x: &[f32], weight: &[f32], out: &mut [f32]| {

@@ -89,7 +89,7 @@ fn tensors(model: &Transformer, arch: &Architecture) -> Vec<HalfTensor> {
         as_stored("model.norm.weight", model.final_norm.val()),
     ];
     if let Some(head) = model.head.as_ref().filter(|_| !arch.tied_head) {
-        out.push(as_stored("lm_head.weight", head.matrix().transpose()));
+        out.push(as_stored("lm_head.weight", head.val().transpose()));
     }
     for (index, layer) in model.layers.iter().enumerate() {
         let name = |rest: &str| format!("model.layers.{index}.{rest}.weight");
@@ -99,8 +99,8 @@ fn tensors(model: &Transformer, arch: &Architecture) -> Vec<HalfTensor> {
                 joined.clone().narrow(1, start, width).transpose(),
             )
         };
-        let qkv = layer.attention.qkv.matrix();
-        let gate_up = layer.gate_up.matrix();
+        let qkv = layer.attention.qkv.val();
+        let gate_up = layer.gate_up.val();
         out.extend([
             as_stored(&name("input_layernorm"), layer.attention_norm.val()),
             as_stored(&name("post_attention_layernorm"), layer.mlp_norm.val()),
@@ -109,13 +109,13 @@ fn tensors(model: &Transformer, arch: &Architecture) -> Vec<HalfTensor> {
             part("self_attn.v_proj", &qkv, heads + keys, keys),
             part(
                 "self_attn.o_proj",
-                &layer.attention.output.matrix(),
+                &layer.attention.output.val(),
                 0,
                 arch.hidden_len,
             ),
             part("mlp.gate_proj", &gate_up, 0, arch.ffn_len),
             part("mlp.up_proj", &gate_up, arch.ffn_len, arch.ffn_len),
-            part("mlp.down_proj", &layer.down.matrix(), 0, arch.hidden_len),
+            part("mlp.down_proj", &layer.down.val(), 0, arch.hidden_len),
         ]);
         let norms = [
             ("self_attn.q_norm", &layer.attention.q_norm),

@@ -107,9 +107,9 @@ pub fn inspect(
         stored_bytes: checkpoint.n_weight_bytes() as u64,
         device: device.to_string(),
         dtype,
-        weight_bytes: memory::weight_bytes(checkpoint, dtype),
+        weight_bytes: memory::weight_bytes(checkpoint, device, dtype),
         context,
-        cache_bytes: memory::cache_bytes(arch, context, dtype),
+        cache_bytes: memory::cache_bytes(arch, device, (context, dtype)),
         n_tokens: tokenizer.as_ref().ok().map(Tokenizer::len),
         special_ids: checkpoint
             .special_tokens

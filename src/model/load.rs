@@ -6,7 +6,6 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use crate::model::arch::Architecture;
 use crate::model::attention::Attention;
 use crate::model::checkpoint::{Checkpoint, CheckpointError};
-use crate::model::linear::Linear;
 use crate::model::tensors::must_fit;
 use crate::model::transformer::{Layer, Transformer};
 
@@ -19,9 +18,8 @@ pub enum Head {
     Shared,
 }
 
-/// Loads every weight to the device, one layer at a time; for decoding, packed as it comes (see
-/// [`Linear::packed`]). Beside the weights that are done, two copies of one matrix are in memory at most,
-/// and the largest two come first.
+/// Loads every weight to the device, one layer at a time. Beside the weights that are done, two copies of
+/// one matrix are in memory at most, and the largest two come first.
 ///
 /// # Errors
 /// When tensors are missing, misshapen, or unknown to this architecture; all of them are named.
@@ -57,13 +55,13 @@ impl Loader<'_> {
         let head = match (self.arch.tied_head, self.head) {
             (true, Head::Shared) => None,
             (true, Head::Materialized) => {
-                Some(self.linear(transposed(&embedding, vocab, hidden), hidden, vocab))
+                Some(self.matrix(transposed(&embedding, vocab, hidden), hidden, vocab))
             }
             (false, _) => {
                 let values = self.values("lm_head.weight", &[vocab, hidden])?;
                 let turned = transposed(&values, vocab, hidden);
                 drop(values);
-                Some(self.linear(turned, hidden, vocab))
+                Some(self.matrix(turned, hidden, vocab))
             }
         };
         Ok(Transformer {
@@ -121,7 +119,7 @@ impl Loader<'_> {
         &self,
         parts: &[(String, usize)],
         input: usize,
-    ) -> Result<Linear, CheckpointError> {
+    ) -> Result<Param<Tensor<2>>, CheckpointError> {
         let total: usize = parts.iter().map(|(_, width)| width).sum();
         let mut joined = vec![0.0; input * total];
         let mut start = 0;
@@ -134,7 +132,7 @@ impl Loader<'_> {
             }
             start += width;
         }
-        Ok(self.linear(joined, input, total))
+        Ok(self.matrix(joined, input, total))
     }
 
     fn biases(
@@ -171,14 +169,6 @@ impl Loader<'_> {
             TensorData::new(values, [rows, columns]),
             (self.device, self.dtype),
         ))
-    }
-
-    fn linear(&self, values: Vec<f32>, rows: usize, columns: usize) -> Linear {
-        let linear = Linear::from(self.matrix(values, rows, columns));
-        match self.head {
-            Head::Materialized => linear.packed(),
-            Head::Shared => linear,
-        }
     }
 }
 

@@ -66,7 +66,7 @@ impl LoadedModel {
         let attention_width = arch.n_layers * arch.n_heads * arch.head_len;
         let options = LoadOptions {
             device,
-            dtype: placement.dtype.into(),
+            dtype: placement.dtype,
             context_len: placement.context_len,
             n_drawable: tokenizer.len(),
         };
@@ -85,13 +85,14 @@ impl LoadedModel {
 
 fn cache_bytes(checkpoint: &Checkpoint, placement: Placement) -> u64 {
     let context_len = placement.context_len.min(checkpoint.arch.context_len);
-    memory::cache_bytes(&checkpoint.arch, context_len, placement.dtype)
+    let rows = (context_len, placement.dtype);
+    memory::cache_bytes(&checkpoint.arch, placement.device, rows)
 }
 
 /// On the CPU, where the system would end this program (or another one) instead of refusing.
 fn must_fit_into_memory(checkpoint: &Checkpoint, placement: Placement) -> Result<(), LoadError> {
     let context_len = placement.context_len.min(checkpoint.arch.context_len);
-    let weights = memory::weight_bytes(checkpoint, placement.dtype);
+    let weights = memory::weight_bytes(checkpoint, placement.device, placement.dtype);
     let cache = cache_bytes(checkpoint, placement);
     match (placement.device, memory::available()) {
         (DeviceSpec::Cpu, Some(available)) if weights.saturating_add(cache) > available => {

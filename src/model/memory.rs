@@ -2,8 +2,14 @@
 
 use crate::model::arch::Architecture;
 use crate::model::checkpoint::Checkpoint;
-use crate::model::device::Dtype;
+use crate::model::device::{DeviceSpec, Dtype};
+use crate::model::panels::has_vectors;
 use crate::model::tensors;
+
+/// Whether a model on this device runs on packed weights, see [`crate::model::cpu`].
+fn is_packed(device: DeviceSpec) -> bool {
+    device == DeviceSpec::Cpu && has_vectors()
+}
 
 /// Weights, a tied head counted once.
 pub fn n_parameters(checkpoint: &Checkpoint) -> u64 {
@@ -11,10 +17,10 @@ pub fn n_parameters(checkpoint: &Checkpoint) -> u64 {
     shapes.map(|shape| n_values(&shape)).sum()
 }
 
-/// Bytes of the weights on a device, where a tied head has a matrix of its own.
-pub fn weight_bytes(checkpoint: &Checkpoint, dtype: Dtype) -> u64 {
+/// Bytes of the weights. In tensors a tied head has a matrix of its own; packed, it has none.
+pub fn weight_bytes(checkpoint: &Checkpoint, device: DeviceSpec, dtype: Dtype) -> u64 {
     let arch = &checkpoint.arch;
-    let head_copy = if arch.tied_head {
+    let head_copy = if arch.tied_head && !is_packed(device) {
         n_values(&[arch.vocab_len, arch.hidden_len])
     } else {
         0
@@ -24,8 +30,13 @@ pub fn weight_bytes(checkpoint: &Checkpoint, dtype: Dtype) -> u64 {
         .saturating_mul(dtype.n_bytes())
 }
 
-/// Bytes of the keys and values of `context_len` rows.
-pub fn cache_bytes(arch: &Architecture, context_len: usize, dtype: Dtype) -> u64 {
+/// Bytes of the keys and values of so many rows; beside packed weights they are in f32.
+pub fn cache_bytes(
+    arch: &Architecture,
+    device: DeviceSpec,
+    (context_len, dtype): (usize, Dtype),
+) -> u64 {
+    let dtype = if is_packed(device) { Dtype::F32 } else { dtype };
     n_values(&[
         2,
         arch.n_layers,

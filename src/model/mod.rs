@@ -14,7 +14,6 @@ pub mod files;
 pub mod hub;
 pub mod inspect;
 pub mod kv_cache;
-pub mod linear;
 pub mod lm;
 pub mod load;
 pub mod loaded;

@@ -1,4 +1,4 @@
-//! A matrix of f32 weights on the CPU, laid out for products of a few rows.
+//! A matrix of weights on the CPU, laid out for products of a few rows in f32.
 //!
 //! The columns lie in panels as wide as two vectors of the processor, one panel behind the other; in a
 //! panel, the inputs follow each other. A product walks through two panels at once for up to four rows:
@@ -6,43 +6,64 @@
 //! through the same two panels again, which are in the cache by then. So weights are read once from
 //! memory, and several rows cost little more than one while memory is the limit.
 //!
+//! Weights may be stored in half the bits ([`weight`]): one row is then nearly twice as fast where memory
+//! is the limit.
+//!
 //! Every value is one chain of fused multiply-adds over the inputs in their order, whatever the number
-//! of rows and threads: a row's products have the same bits in every company.
+//! of rows and threads: a row's products have the same bits in every company. They do not depend on the
+//! format either, where it holds the weights exactly.
 
 mod kernel;
+mod weight;
 
 use std::ops::Range;
 
+use half::{bf16, f16};
 use pulp::{Arch, Simd, WithSimd};
 
 use self::kernel::{Part, VECTORS};
+use self::weight::Weight;
+use crate::model::device::Dtype;
 
 /// Weights `[in_len, out_len]` in panels of columns, the last one padded with zeros.
 #[derive(Debug)]
 pub struct PanelMatrix {
-    /// Panels from `start` on, so that vectors do not straddle cache lines.
-    storage: Vec<f32>,
-    start: usize,
+    storage: Storage,
     in_len: usize,
     out_len: usize,
     geometry: Geometry,
 }
 
+#[derive(Debug)]
+enum Storage {
+    F32(Words<f32>),
+    F16(Words<f16>),
+    Bf16(Words<bf16>),
+}
+
+/// Panels from `start` on, so that vectors do not straddle cache lines.
+#[derive(Debug)]
+struct Words<W: Weight> {
+    words: Vec<W::Word>,
+    start: usize,
+}
+
 /// Panels somewhere in memory: those of a matrix, or of cached keys and values.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Panels<'a> {
-    /// From the first value of the first panel on.
-    pub values: &'a [f32],
-    /// Values from the start of a panel to that of the next.
+pub(super) struct Panels<'a, W: Weight> {
+    /// From the first word of the first panel on.
+    pub values: &'a [W::Word],
+    /// Words from the start of a panel to that of the next.
     pub stride: usize,
     /// Inputs that count; a panel may have room for more.
     pub in_len: usize,
     pub geometry: Geometry,
 }
 
-impl<'a> Panels<'a> {
-    fn panel(self, index: usize) -> &'a [f32] {
-        &self.values[index * self.stride..][..self.in_len * self.geometry.width]
+impl<'a, W: Weight> Panels<'a, W> {
+    fn panel(self, index: usize) -> &'a [W::Word] {
+        let of_input = self.geometry.width / W::PER_WORD;
+        &self.values[index * self.stride..][..self.in_len * of_input]
     }
 
     /// Products of rows `[n, in_len]` with as many columns as each of `lines` has, on this thread.
@@ -103,63 +124,123 @@ pub fn has_vectors() -> bool {
     Geometry::here().has_vectors
 }
 
-impl PanelMatrix {
-    /// Lays out weights `[in_len, out_len]`, input after input.
-    ///
-    /// # Panics
-    /// When `weights` has another length, or either length is 0.
-    pub fn pack(weights: &[f32], in_len: usize, out_len: usize) -> Self {
-        Self::pack_as(Geometry::here(), weights, in_len, out_len)
-    }
-
-    fn pack_as(geometry: Geometry, weights: &[f32], in_len: usize, out_len: usize) -> Self {
-        assert!(in_len > 0 && out_len > 0, "a matrix has rows and columns");
-        assert_eq!(weights.len(), in_len * out_len);
-        let width = geometry.width;
-        let len = out_len.div_ceil(width) * width * in_len;
-        let mut storage = vec![0.0_f32; len + LINE / size_of::<f32>()];
+impl<W: Weight> Words<W> {
+    fn zeros(len: usize) -> Self {
+        let per_line = LINE / size_of::<W::Word>();
+        let words = vec![W::Word::default(); len + per_line];
         // Without an offset the product is slower, not wrong.
-        let start = match storage.as_ptr().align_offset(LINE) {
-            offset if offset <= LINE / size_of::<f32>() => offset,
+        let start = match words.as_ptr().align_offset(LINE) {
+            offset if offset <= per_line => offset,
             _ => 0,
         };
-        for (index, panel) in storage[start..start + len]
-            .chunks_exact_mut(width * in_len)
-            .enumerate()
-        {
-            let first = index * width;
-            let n_columns = width.min(out_len - first);
-            for (line, row) in panel
-                .chunks_exact_mut(width)
-                .zip(weights.chunks_exact(out_len))
-            {
-                line[..n_columns].copy_from_slice(&row[first..first + n_columns]);
-            }
+        Self { words, start }
+    }
+
+    /// The words of each input of a panel.
+    fn lines(&self, panel: usize, in_len: usize, width: usize) -> impl Iterator<Item = &[W::Word]> {
+        let of_input = width / W::PER_WORD;
+        let start = self.start + panel * in_len * of_input;
+        self.words[start..][..in_len * of_input].chunks_exact(of_input)
+    }
+
+    fn put_column(&mut self, column: usize, width: usize, weights: &[f32]) {
+        let of_input = width / W::PER_WORD;
+        let len = weights.len() * of_input;
+        let start = self.start + column / width * len;
+        let lines = self.words[start..][..len].chunks_exact_mut(of_input);
+        for (line, &weight) in lines.zip(weights) {
+            W::put(line, column % width, weight);
         }
+    }
+
+    fn get_column(&self, column: usize, width: usize, out: &mut [f32]) {
+        let lines = self.lines(column / width, out.len(), width);
+        for (weight, line) in out.iter_mut().zip(lines) {
+            *weight = W::get(line, column % width);
+        }
+    }
+}
+
+impl PanelMatrix {
+    /// Zeros, stored as `dtype`.
+    ///
+    /// # Panics
+    /// When either length is 0.
+    pub fn zeros(in_len: usize, out_len: usize, dtype: Dtype) -> Self {
+        Self::zeros_as(Geometry::here(), in_len, out_len, dtype)
+    }
+
+    fn zeros_as(geometry: Geometry, in_len: usize, out_len: usize, dtype: Dtype) -> Self {
+        assert!(in_len > 0 && out_len > 0, "a matrix has rows and columns");
+        let len = out_len.div_ceil(geometry.width) * geometry.width * in_len;
+        let storage = match dtype {
+            Dtype::F32 => Storage::F32(Words::zeros(len / <f32 as Weight>::PER_WORD)),
+            Dtype::F16 => Storage::F16(Words::zeros(len / <f16 as Weight>::PER_WORD)),
+            Dtype::Bf16 => Storage::Bf16(Words::zeros(len / <bf16 as Weight>::PER_WORD)),
+        };
         Self {
             storage,
-            start,
             in_len,
             out_len,
             geometry,
         }
     }
 
-    /// The weights as they were packed, `[in_len, out_len]`.
-    pub fn unpack(&self) -> Vec<f32> {
-        let mut weights = vec![0.0; self.in_len * self.out_len];
-        for index in 0..self.n_panels() {
-            let first = index * self.geometry.width;
-            let n_columns = self.geometry.width.min(self.out_len - first);
-            for (line, row) in self
-                .panel(index)
-                .chunks_exact(self.geometry.width)
-                .zip(weights.chunks_exact_mut(self.out_len))
+    /// Lays out weights `[in_len, out_len]`, input after input, in f32.
+    ///
+    /// # Panics
+    /// When `weights` has another length, or either length is 0.
+    pub fn pack(weights: &[f32], in_len: usize, out_len: usize) -> Self {
+        Self::pack_as(Geometry::here(), weights, (in_len, out_len), Dtype::F32)
+    }
+
+    fn pack_as(
+        geometry: Geometry,
+        weights: &[f32],
+        (in_len, out_len): (usize, usize),
+        dtype: Dtype,
+    ) -> Self {
+        assert_eq!(weights.len(), in_len * out_len);
+        let mut matrix = Self::zeros_as(geometry, in_len, out_len, dtype);
+        let mut column = vec![0.0; in_len];
+        for index in 0..out_len {
+            for (to, from) in column
+                .iter_mut()
+                .zip(weights[index..].iter().step_by(out_len))
             {
-                row[first..first + n_columns].copy_from_slice(&line[..n_columns]);
+                *to = *from;
             }
+            matrix.set_column(index, &column);
         }
-        weights
+        matrix
+    }
+
+    /// Rounds the weights of an output and stores them.
+    ///
+    /// # Panics
+    /// When there is no such column, or `weights` is not as long as the matrix has inputs.
+    pub fn set_column(&mut self, column: usize, weights: &[f32]) {
+        assert!(column < self.out_len && weights.len() == self.in_len);
+        let width = self.geometry.width;
+        match &mut self.storage {
+            Storage::F32(words) => words.put_column(column, width, weights),
+            Storage::F16(words) => words.put_column(column, width, weights),
+            Storage::Bf16(words) => words.put_column(column, width, weights),
+        }
+    }
+
+    /// Reads the weights of an output.
+    ///
+    /// # Panics
+    /// When there is no such column, or `out` is not as long as the matrix has inputs.
+    pub fn column(&self, column: usize, out: &mut [f32]) {
+        assert!(column < self.out_len && out.len() == self.in_len);
+        let width = self.geometry.width;
+        match &self.storage {
+            Storage::F32(words) => words.get_column(column, width, out),
+            Storage::F16(words) => words.get_column(column, width, out),
+            Storage::Bf16(words) => words.get_column(column, width, out),
+        }
     }
 
     pub fn in_len(&self) -> usize {
@@ -174,15 +255,10 @@ impl PanelMatrix {
         self.out_len.div_ceil(self.geometry.width)
     }
 
-    fn panel(&self, index: usize) -> &[f32] {
-        let len = self.geometry.width * self.in_len;
-        &self.storage[self.start + index * len..][..len]
-    }
-
-    fn panels(&self) -> Panels<'_> {
+    fn panels<'a, W: Weight>(&self, words: &'a Words<W>) -> Panels<'a, W> {
         Panels {
-            values: &self.storage[self.start..],
-            stride: self.geometry.width * self.in_len,
+            values: &words.words[words.start..],
+            stride: self.geometry.width / W::PER_WORD * self.in_len,
             in_len: self.in_len,
             geometry: self.geometry,
         }
@@ -206,11 +282,19 @@ impl PanelMatrix {
     /// When `rows` is not whole rows, or `out` has another number of them.
     pub fn multiply_into(&self, rows: &[f32], out: &mut [f32]) {
         assert_eq!(rows.len() % self.in_len, 0);
+        assert_eq!(out.len(), rows.len() / self.in_len * self.out_len);
+        match &self.storage {
+            Storage::F32(words) => self.run(words, rows, out),
+            Storage::F16(words) => self.run(words, rows, out),
+            Storage::Bf16(words) => self.run(words, rows, out),
+        }
+    }
+
+    fn run<W: Weight>(&self, words: &Words<W>, rows: &[f32], out: &mut [f32]) {
         let n_rows = rows.len() / self.in_len;
-        assert_eq!(out.len(), n_rows * self.out_len);
         let n_parts = self.n_parts(n_rows, rayon::current_num_threads());
         let call = Call {
-            matrix: self,
+            of: self.panels(words),
             rows,
             panels_per_part: self.n_panels().div_ceil(n_parts),
         };
@@ -233,19 +317,19 @@ impl PanelMatrix {
     }
 }
 
-struct Call<'a> {
-    matrix: &'a PanelMatrix,
+struct Call<'a, W: Weight> {
+    of: Panels<'a, W>,
     rows: &'a [f32],
     panels_per_part: usize,
 }
 
-impl Call<'_> {
+impl<W: Weight> Call<'_, W> {
     /// `lines` holds the columns of these panels of each row.
     fn run(&self, panels: Range<usize>, lines: Vec<&mut [f32]>) {
         let n_panels = panels.len();
         if n_panels <= self.panels_per_part {
             Arch::new().dispatch(Part {
-                of: self.matrix.panels(),
+                of: self.of,
                 rows: self.rows,
                 panels,
                 lines,
@@ -257,7 +341,7 @@ impl Call<'_> {
         let middle = panels.start + n_first;
         let (left, right) = lines
             .into_iter()
-            .map(|line| line.split_at_mut(n_first * self.matrix.geometry.width))
+            .map(|line| line.split_at_mut(n_first * self.of.geometry.width))
             .unzip();
         rayon::join(
             || self.run(panels.start..middle, left),

@@ -6,7 +6,6 @@ use burn::tensor::{DType, Device, Int, Tensor, activation};
 use crate::model::arch::Architecture;
 use crate::model::attention::{Attention, RowContext, causal_mask, ragged_causal_mask, rms_norm};
 use crate::model::kv_cache::{CacheShape, LayerCache, Placement};
-use crate::model::linear::Linear;
 
 /// Weights of a model; its shape is in [`Architecture`]. Every matrix lies `[in, out]`.
 #[derive(Module, Debug)]
@@ -16,7 +15,7 @@ pub struct Transformer {
     pub layers: Vec<Layer>,
     pub final_norm: Param<Tensor<1>>,
     /// `[hidden, vocab]`; `None` while training a tied head, see [`Transformer::head`].
-    pub head: Option<Linear>,
+    pub head: Option<Param<Tensor<2>>>,
 }
 
 #[derive(Module, Debug)]
@@ -25,9 +24,9 @@ pub struct Layer {
     pub attention: Attention,
     pub mlp_norm: Param<Tensor<1>>,
     /// Gate and up projections side by side: `[hidden, 2 · ffn]`.
-    pub gate_up: Linear,
+    pub gate_up: Param<Tensor<2>>,
     /// `[ffn, hidden]`
-    pub down: Linear,
+    pub down: Param<Tensor<2>>,
 }
 
 /// Cached rows of all layers; `len` of them are valid.
@@ -84,34 +83,6 @@ pub fn cache_layers(
 }
 
 impl Transformer {
-    /// Packs every matrix that gains by it, see [`Linear::packed`]; what it computes stays the same but
-    /// for rounding.
-    #[must_use]
-    pub fn packed(self) -> Self {
-        Self {
-            layers: self.layers.into_iter().map(Layer::packed).collect(),
-            head: self.head.map(Linear::packed),
-            ..self
-        }
-    }
-
-    /// Whether every matrix is packed, that of the head included.
-    pub fn is_packed(&self) -> bool {
-        self.head.is_some() && self.matrices().all(Linear::is_packed)
-    }
-
-    /// Weights, packed ones included.
-    pub fn n_weights(&self) -> usize {
-        self.num_params() + self.matrices().map(Linear::n_packed).sum::<usize>()
-    }
-
-    fn matrices(&self) -> impl Iterator<Item = &Linear> {
-        self.layers
-            .iter()
-            .flat_map(Layer::matrices)
-            .chain(&self.head)
-    }
-
     /// Appends one sequence's rows to the cache and returns the hidden states of the last
     /// `n_last`, final norm applied.
     ///
@@ -211,17 +182,14 @@ impl Transformer {
     /// # Shapes
     /// `[n, hidden]` → `[n, vocab]`
     pub fn logits(&self, hidden: Tensor<2>) -> Tensor<2> {
-        match &self.head {
-            Some(head) => head.forward(hidden),
-            None => hidden.matmul(self.head()),
-        }
+        hidden.matmul(self.head())
     }
 
     /// The head's matrix. A tied one is laid out anew as `[hidden, vocab]` rows: a transposed view
     /// of the embedding would make every product of more than one row an order slower.
     pub fn head(&self) -> Tensor<2> {
         match &self.head {
-            Some(head) => head.matrix(),
+            Some(head) => head.val(),
             None => {
                 let embedding = self.embedding.val();
                 let [vocab, hidden] = embedding.dims();
@@ -239,24 +207,6 @@ impl Transformer {
 }
 
 impl Layer {
-    fn packed(self) -> Self {
-        Self {
-            attention: self.attention.packed(),
-            gate_up: self.gate_up.packed(),
-            down: self.down.packed(),
-            ..self
-        }
-    }
-
-    fn matrices(&self) -> [&Linear; 4] {
-        [
-            &self.attention.qkv,
-            &self.attention.output,
-            &self.gate_up,
-            &self.down,
-        ]
-    }
-
     fn forward(
         &self,
         arch: &Architecture,
@@ -269,10 +219,10 @@ impl Layer {
             rms_norm(x.clone(), arch.rms_norm_eps) * self.attention_norm.val().unsqueeze();
         let x = x + self.attention.forward(arch, normalized, rows, mask, cache);
         let normalized = rms_norm(x.clone(), arch.rms_norm_eps) * self.mlp_norm.val().unsqueeze();
-        let gate_up = self.gate_up.forward(normalized);
+        let gate_up = normalized.matmul(self.gate_up.val());
         let gate = gate_up.clone().narrow(1, 0, arch.ffn_len);
         let up = gate_up.narrow(1, arch.ffn_len, arch.ffn_len);
-        x + self.down.forward(activation::silu(gate) * up)
+        x + (activation::silu(gate) * up).matmul(self.down.val())
     }
 }
 

@@ -38,15 +38,15 @@ pub fn random_transformer(
             .map(|_| Layer {
                 attention_norm: ones(hidden, device),
                 attention: Attention {
-                    qkv: draw.matrix(hidden, heads + 2 * keys, deviation).into(),
+                    qkv: draw.matrix(hidden, heads + 2 * keys, deviation),
                     qkv_bias: None,
                     q_norm: (norms == QkNorm::With).then(|| ones(arch.head_len, device)),
                     k_norm: (norms == QkNorm::With).then(|| ones(arch.head_len, device)),
-                    output: draw.matrix(heads, hidden, residual).into(),
+                    output: draw.matrix(heads, hidden, residual),
                 },
                 mlp_norm: ones(hidden, device),
-                gate_up: draw.matrix(hidden, 2 * arch.ffn_len, deviation).into(),
-                down: draw.matrix(arch.ffn_len, hidden, residual).into(),
+                gate_up: draw.matrix(hidden, 2 * arch.ffn_len, deviation),
+                down: draw.matrix(arch.ffn_len, hidden, residual),
             })
             .collect(),
         final_norm: ones(hidden, device),

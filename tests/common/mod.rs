@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
-use burn::tensor::{DType, Device};
+use burn::tensor::Device;
 use serde::de::DeserializeOwned;
 use wedlm_bench::model::burn_lm::{BurnLm, LoadOptions};
 use wedlm_bench::model::checkpoint::Checkpoint;
+use wedlm_bench::model::device::Dtype;
 use wedlm_bench::model::lm::TokenId;
 use wedlm_bench::model::tokenizer::Tokenizer;
 
@@ -26,7 +27,7 @@ pub fn load(name: &str) -> BurnLm {
     let checkpoint = Checkpoint::open(fixture(name).to_str().unwrap()).unwrap();
     let options = LoadOptions {
         device: Device::flex(),
-        dtype: DType::F32,
+        dtype: Dtype::F32,
         context_len: 512,
         n_drawable: usize::MAX,
     };

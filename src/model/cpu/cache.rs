@@ -106,7 +106,7 @@ impl CpuCache {
 
 impl<'a> LayerView<'a> {
     /// Keys as columns: `[head_len, capacity]`.
-    pub(super) fn keys(self, head: usize) -> Panels<'a> {
+    pub(super) fn keys(self, head: usize) -> Panels<'a, f32> {
         let cache = self.cache;
         Panels {
             values: &cache.keys[cache.head(self.layer, head) * cache.key_len()..],
@@ -117,7 +117,7 @@ impl<'a> LayerView<'a> {
     }
 
     /// Values of the first `len` rows: `[len, head_len]`.
-    pub(super) fn values(self, head: usize, len: usize) -> Panels<'a> {
+    pub(super) fn values(self, head: usize, len: usize) -> Panels<'a, f32> {
         let cache = self.cache;
         Panels {
             values: &cache.values[cache.head(self.layer, head) * cache.value_len()..],

@@ -1,10 +1,12 @@
-use burn::tensor::{DType, Device, Int, TensorData};
+use burn::module::Param;
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::*;
 use crate::model::arch::RopeScaling;
 use crate::model::burn_lm::row_context;
+use crate::model::device::Dtype;
 use crate::model::panels::has_vectors;
-use crate::model::transformer::KvCache;
+use crate::model::transformer::{KvCache, Transformer};
 use crate::train::init::{QkNorm, random_transformer};
 
 const CAPACITY: usize = 50;
@@ -35,7 +37,7 @@ fn arch() -> Architecture {
 fn model(norms: QkNorm) -> Transformer {
     let (arch, device) = (arch(), Device::flex());
     let mut model = random_transformer(&arch, norms, 5, &device);
-    model.head = Some(Param::from_tensor(model.head()).into());
+    model.head = Some(Param::from_tensor(model.head()));
     for layer in &mut model.layers {
         let width = (arch.n_heads + 2 * arch.n_kv_heads) * arch.head_len;
         let bias: Vec<f32> = (0..width).map(|index| (index as f32).sin()).collect();
@@ -62,7 +64,7 @@ fn it_computes_what_tensors_compute() {
     let (tokens, positions) = rows();
     for norms in [QkNorm::With, QkNorm::Without] {
         let dense = model(norms);
-        let packed = CpuTransformer::take(model(norms).packed(), &arch).unwrap();
+        let packed = CpuTransformer::of(&dense, &arch, Dtype::F32);
         let mut theirs = KvCache::new(&arch, CAPACITY, DType::F32, &device);
         let (mut ours, mut scratch) = (packed.cache(CAPACITY), Scratch::default());
         for piece in [0..9, 9..10, 10..13, 13..40] {
@@ -96,7 +98,7 @@ fn a_sequence_has_the_same_bits_alone_among_others_and_in_pieces() {
     }
     let arch = arch();
     let rope = Rope::new(&arch);
-    let packed = CpuTransformer::take(model(QkNorm::With).packed(), &arch).unwrap();
+    let packed = CpuTransformer::of(&model(QkNorm::With), &arch, Dtype::F32);
     let mut scratch = Scratch::default();
     let (tokens, positions) = rows();
     let mut run = |caches: &mut [CpuCache], rows: &[(usize, usize)]| {

@@ -4,21 +4,22 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd, bytemuck};
 
+use super::weight::Weight;
 use super::{Geometry, Panels};
 
 /// Vectors side by side in a panel.
 pub(super) const VECTORS: usize = 2;
 
 /// The products of all rows with a range of panels.
-pub(super) struct Part<'a> {
-    pub of: Panels<'a>,
+pub(super) struct Part<'a, W: Weight> {
+    pub of: Panels<'a, W>,
     pub rows: &'a [f32],
     pub panels: Range<usize>,
     /// Per row, the columns of these panels.
     pub lines: Vec<&'a mut [f32]>,
 }
 
-impl WithSimd for Part<'_> {
+impl<W: Weight> WithSimd for Part<'_, W> {
     type Output = ();
 
     /// All that this calls in a loop is inlined, or it would be compiled without those instructions.
@@ -46,7 +47,7 @@ impl WithSimd for Part<'_> {
     }
 }
 
-impl Part<'_> {
+impl<W: Weight> Part<'_, W> {
     /// Several panels at a time, as many as the registers hold sums of: a processor fetches ahead better
     /// from several places than from one, and eight chains of additions hide the latency of one.
     #[inline(always)]
@@ -91,15 +92,15 @@ impl Part<'_> {
         for (index, row) in rows.iter_mut().enumerate() {
             *row = &self.rows[(first_row + index) * in_len..][..in_len];
         }
-        let mut panels: [&[[S::f32s; VECTORS]]; PANELS] = [&[]; PANELS];
+        let mut panels: [&[W::Words<S>]; PANELS] = [&[]; PANELS];
         for (index, panel) in panels.iter_mut().enumerate() {
-            let (vectors, _) = S::as_simd_f32s(self.of.panel(first_panel + index));
-            *panel = &vectors.as_chunks::<VECTORS>().0[..in_len];
+            let words = self.of.panel(first_panel + index);
+            *panel = &W::inputs::<S>(words)[..in_len];
         }
         let mut sums = [[[simd.splat_f32s(0.0); VECTORS]; ROWS]; PANELS];
         for input in 0..in_len {
             for panel in 0..PANELS {
-                let weights = panels[panel][input];
+                let weights = W::widen(simd, panels[panel][input]);
                 for row in 0..ROWS {
                     let value = simd.splat_f32s(rows[row][input]);
                     for vector in 0..VECTORS {

@@ -34,15 +34,29 @@ fn exact(rows: &[f32], weights: &[f32], in_len: usize, out_len: usize) -> Vec<(f
 
 /// `Part` on one thread with a given instruction set.
 fn multiply_with<S: Simd>(simd: S, matrix: &PanelMatrix, rows: &[f32]) -> Vec<f32> {
-    let mut out = vec![0.0; rows.len() / matrix.in_len * matrix.out_len];
-    Part {
-        of: matrix.panels(),
-        rows,
-        panels: 0..matrix.n_panels(),
-        lines: out.chunks_exact_mut(matrix.out_len).collect(),
+    fn run<S: Simd, W: Weight>(simd: S, of: Panels<'_, W>, rows: &[f32], out: &mut [f32]) {
+        let n_columns = out.len() / (rows.len() / of.in_len);
+        Part {
+            of,
+            rows,
+            panels: 0..n_columns.div_ceil(of.geometry.width),
+            lines: out.chunks_exact_mut(n_columns).collect(),
+        }
+        .with_simd(simd);
     }
-    .with_simd(simd);
+    let mut out = vec![0.0; rows.len() / matrix.in_len * matrix.out_len];
+    match &matrix.storage {
+        Storage::F32(words) => run(simd, matrix.panels(words), rows, &mut out),
+        Storage::F16(words) => run(simd, matrix.panels(words), rows, &mut out),
+        Storage::Bf16(words) => run(simd, matrix.panels(words), rows, &mut out),
+    }
     out
+}
+
+const DTYPES: [Dtype; 3] = [Dtype::F32, Dtype::F16, Dtype::Bf16];
+
+fn packed_here(weights: &[f32], shape: (usize, usize), dtype: Dtype) -> PanelMatrix {
+    PanelMatrix::pack_as(Geometry::here(), weights, shape, dtype)
 }
 
 const SHAPES: [(usize, usize); 8] = [
@@ -132,7 +146,15 @@ fn unpacking_gives_the_weights_back() {
     for (in_len, out_len) in SHAPES {
         let weights = values(8, in_len * out_len);
         let matrix = PanelMatrix::pack(&weights, in_len, out_len);
-        assert_eq!(matrix.unpack(), weights, "[{in_len}, {out_len}]");
+        let mut column = vec![0.0; in_len];
+        for index in 0..out_len {
+            matrix.column(index, &mut column);
+            let expected = weights[index..].iter().step_by(out_len);
+            assert!(
+                column.iter().eq(expected),
+                "[{in_len}, {out_len}], column {index}"
+            );
+        }
     }
 }
 
@@ -149,12 +171,16 @@ fn no_rows_have_no_products() {
 fn processors_without_vectors_compute_the_same_bits() {
     let (in_len, out_len) = (48, 17);
     let (weights, rows) = (values(9, in_len * out_len), values(10, 11 * in_len));
-    let scalar = PanelMatrix::pack_as(Geometry::of::<pulp::Scalar>(), &weights, in_len, out_len);
-    let here = PanelMatrix::pack(&weights, in_len, out_len);
-    assert_eq!(
-        bits(&multiply_with(pulp::Scalar::new(), &scalar, &rows)),
-        bits(&here.multiply(&rows))
-    );
+    let geometry = Geometry::of::<pulp::Scalar>();
+    for dtype in DTYPES {
+        let scalar = PanelMatrix::pack_as(geometry, &weights, (in_len, out_len), dtype);
+        let here = packed_here(&weights, (in_len, out_len), dtype);
+        assert_eq!(
+            bits(&multiply_with(pulp::Scalar::new(), &scalar, &rows)),
+            bits(&here.multiply(&rows)),
+            "{dtype}"
+        );
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -165,10 +191,67 @@ fn narrow_vectors_compute_the_same_bits_as_wide_ones() {
     };
     let (in_len, out_len) = (449, 1000);
     let (weights, rows) = (values(11, in_len * out_len), values(12, 13 * in_len));
-    let packed = PanelMatrix::pack_as(Geometry::of::<pulp::x86::V3>(), &weights, in_len, out_len);
-    let here = PanelMatrix::pack(&weights, in_len, out_len);
-    assert_eq!(
-        bits(&multiply_with(narrow, &packed, &rows)),
-        bits(&here.multiply(&rows))
-    );
+    let geometry = Geometry::of::<pulp::x86::V3>();
+    for dtype in DTYPES {
+        let packed = PanelMatrix::pack_as(geometry, &weights, (in_len, out_len), dtype);
+        let here = packed_here(&weights, (in_len, out_len), dtype);
+        assert_eq!(
+            bits(&multiply_with(narrow, &packed, &rows)),
+            bits(&here.multiply(&rows)),
+            "{dtype}"
+        );
+    }
+}
+
+/// Rounded to `dtype`.
+fn rounded(weight: f32, dtype: Dtype) -> f32 {
+    match dtype {
+        Dtype::F32 => weight,
+        Dtype::F16 => f16::from_f32(weight).to_f32(),
+        Dtype::Bf16 => bf16::from_f32(weight).to_f32(),
+    }
+}
+
+#[test]
+fn weights_in_half_the_bits_give_the_bits_of_the_same_weights_in_f32() {
+    for (in_len, out_len) in SHAPES {
+        let weights = values(13, in_len * out_len);
+        let rows = values(14, 9 * in_len);
+        for dtype in [Dtype::F16, Dtype::Bf16] {
+            let half = packed_here(&weights, (in_len, out_len), dtype);
+            let exact: Vec<f32> = weights.iter().map(|&w| rounded(w, dtype)).collect();
+            let whole = PanelMatrix::pack(&exact, in_len, out_len);
+            for n_rows in 1..=9 {
+                let rows = &rows[..n_rows * in_len];
+                assert_eq!(
+                    bits(&half.multiply(rows)),
+                    bits(&whole.multiply(rows)),
+                    "{dtype} [{in_len}, {out_len}], {n_rows} rows"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_number_of_half_the_bits_is_multiplied_as_what_it_is() {
+    let all: Vec<u16> = (0..=u16::MAX).collect();
+    for dtype in [Dtype::F16, Dtype::Bf16] {
+        let weights: Vec<f32> = all
+            .iter()
+            .map(|&bits| match dtype {
+                Dtype::F16 => f16::from_bits(bits).to_f32(),
+                Dtype::F32 | Dtype::Bf16 => bf16::from_bits(bits).to_f32(),
+            })
+            .collect();
+        let matrix = packed_here(&weights, (1, weights.len()), dtype);
+        for row in [vec![1.0], vec![1.0; 5]] {
+            for product in matrix.multiply(&row).chunks_exact(weights.len()) {
+                for (product, weight) in product.iter().zip(&weights) {
+                    let is_same = product == weight || product.is_nan() && weight.is_nan();
+                    assert!(is_same, "{dtype}: {product} {weight}");
+                }
+            }
+        }
+    }
 }

@@ -1,0 +1,160 @@
+//! How the weights of a panel lie in memory: as f32, or in half the bits.
+
+use std::fmt::Debug;
+
+use half::{bf16, f16};
+use pulp::bytemuck::Pod;
+use pulp::{Simd, cast};
+
+use super::kernel::VECTORS;
+
+/// A number format of weights. Products are in f32 whatever it is.
+///
+/// Formats of half the bits share words: a word of 32 bits holds a column of a panel's first vector in its
+/// low half and the same column of the second one in its high half, so that two operations without a
+/// shuffle make two vectors of it.
+pub trait Weight: Copy + Debug + Send + Sync + 'static {
+    /// What memory is made of.
+    type Word: Pod + Debug + Send + Sync + Default;
+    /// The words of one input, as vectors.
+    type Words<S: Simd>: Copy;
+    /// Columns that share a word.
+    const PER_WORD: usize;
+
+    /// Input after input of a panel.
+    fn inputs<S: Simd>(panel: &[Self::Word]) -> &[Self::Words<S>];
+
+    /// The weights of one input.
+    fn widen<S: Simd>(simd: S, words: Self::Words<S>) -> [S::f32s; VECTORS];
+
+    /// Rounds a weight and puts it into a column of a line, all words of one input.
+    fn put(line: &mut [Self::Word], column: usize, weight: f32);
+
+    /// The weight in a column of a line.
+    fn get(line: &[Self::Word], column: usize) -> f32;
+}
+
+impl Weight for f32 {
+    type Word = f32;
+    type Words<S: Simd> = [S::f32s; VECTORS];
+    const PER_WORD: usize = 1;
+
+    #[inline(always)]
+    fn inputs<S: Simd>(panel: &[f32]) -> &[[S::f32s; VECTORS]] {
+        S::as_simd_f32s(panel).0.as_chunks::<VECTORS>().0
+    }
+
+    #[inline(always)]
+    fn widen<S: Simd>(_: S, words: [S::f32s; VECTORS]) -> [S::f32s; VECTORS] {
+        words
+    }
+
+    fn put(line: &mut [f32], column: usize, weight: f32) {
+        line[column] = weight;
+    }
+
+    fn get(line: &[f32], column: usize) -> f32 {
+        line[column]
+    }
+}
+
+/// Bits that a column shifts its half of a word by, and the index of the word.
+fn place(n_words: usize, column: usize) -> (usize, usize) {
+    (16 * (column / n_words), column % n_words)
+}
+
+fn put_half(line: &mut [u32], column: usize, bits: u16) {
+    let (shift, word) = place(line.len(), column);
+    line[word] = line[word] & !(0xFFFF << shift) | u32::from(bits) << shift;
+}
+
+fn get_half(line: &[u32], column: usize) -> u16 {
+    let (shift, word) = place(line.len(), column);
+    (line[word] >> shift) as u16
+}
+
+/// The low halves moved up, and the high halves where they are.
+#[inline(always)]
+fn halves<S: Simd>(simd: S, words: S::u32s) -> [S::u32s; VECTORS] {
+    [
+        simd.wrapping_dyn_shl_u32s(words, simd.splat_u32s(16)),
+        simd.and_u32s(words, simd.splat_u32s(0xFFFF_0000)),
+    ]
+}
+
+/// The upper half of an f32.
+impl Weight for bf16 {
+    type Word = u32;
+    type Words<S: Simd> = S::u32s;
+    const PER_WORD: usize = VECTORS;
+
+    #[inline(always)]
+    fn inputs<S: Simd>(panel: &[u32]) -> &[S::u32s] {
+        S::as_simd_u32s(panel).0
+    }
+
+    #[inline(always)]
+    fn widen<S: Simd>(simd: S, words: S::u32s) -> [S::f32s; VECTORS] {
+        let [low, high] = halves(simd, words);
+        [cast(low), cast(high)]
+    }
+
+    fn put(line: &mut [u32], column: usize, weight: f32) {
+        put_half(line, column, Self::from_f32(weight).to_bits());
+    }
+
+    fn get(line: &[u32], column: usize) -> f32 {
+        Self::from_bits(get_half(line, column)).to_f32()
+    }
+}
+
+impl Weight for f16 {
+    type Word = u32;
+    type Words<S: Simd> = S::u32s;
+    const PER_WORD: usize = VECTORS;
+
+    #[inline(always)]
+    fn inputs<S: Simd>(panel: &[u32]) -> &[S::u32s] {
+        S::as_simd_u32s(panel).0
+    }
+
+    #[inline(always)]
+    fn widen<S: Simd>(simd: S, words: S::u32s) -> [S::f32s; VECTORS] {
+        let [low, high] = halves(simd, words);
+        [widen_high(simd, low), widen_high(simd, high)]
+    }
+
+    fn put(line: &mut [u32], column: usize, weight: f32) {
+        put_half(line, column, Self::from_f32(weight).to_bits());
+    }
+
+    fn get(line: &[u32], column: usize) -> f32 {
+        Self::from_bits(get_half(line, column)).to_f32()
+    }
+}
+
+/// From an f16 in the upper half of a word, the lower one 0, to the f32 of the same value.
+///
+/// Moved down by three bits, exponent and fraction are in place but for the bias of the exponent, 15
+/// instead of 127. Values below the normal ones and those beyond them (∞, NaN) take another addend.
+#[inline(always)]
+fn widen_high<S: Simd>(simd: S, half: S::u32s) -> S::f32s {
+    /// Biases apart, as an exponent of f32.
+    const BIAS: u32 = (127 - 15) << 23;
+    /// The smallest normal f16, 2⁻¹⁴, as f32.
+    const SMALLEST: u32 = (127 - 14) << 23;
+    let magnitude = simd.wrapping_dyn_shr_u32s(
+        simd.and_u32s(half, simd.splat_u32s(0x7FFF_0000)),
+        simd.splat_u32s(3),
+    );
+    let is_beyond = simd.greater_than_or_equal_u32s(magnitude, simd.splat_u32s(31 << 23));
+    let addend = simd.select_u32s(is_beyond, simd.splat_u32s(2 * BIAS), simd.splat_u32s(BIAS));
+    let normal: S::f32s = cast(simd.add_u32s(magnitude, addend));
+    // Fraction · 2⁻²⁴, as the difference of two numbers with the exponent of 2⁻¹⁴.
+    let raised: S::f32s = cast(simd.add_u32s(magnitude, simd.splat_u32s(SMALLEST)));
+    let small = simd.sub_f32s(raised, cast(simd.splat_u32s(SMALLEST)));
+    let is_small = simd.less_than_u32s(magnitude, simd.splat_u32s(1 << 23));
+    let unsigned = simd.select_f32s(is_small, small, normal);
+    let sign = simd.and_u32s(half, simd.splat_u32s(0x8000_0000));
+    cast(simd.or_u32s(cast(unsigned), sign))
+}
