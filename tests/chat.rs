@@ -122,6 +122,15 @@ fn a_template_that_does_not_end_or_is_no_jinja_is_refused_in_a_sentence() {
 }
 
 #[test]
+fn what_a_training_learns_from_is_rendered_as_if_it_were_not_marked() {
+    let marked = "{% for message in messages %}\n<{% generation %} {{ message.content }} {% endgeneration %}>\n\
+        {%- set seen = 1 -%} {%-generation-%} {% set seen = 2 %}\n{%- endgeneration +%}{{ seen }}{% endfor %}";
+    assert_eq!(rendered(marked).unwrap(), "< Hi >1");
+    let open = ChatTemplate::new("m".into(), "{% generation %}".into(), Vec::new(), day());
+    assert!(open.is_err());
+}
+
+#[test]
 fn a_template_is_read_from_each_of_the_three_files_that_may_hold_it() {
     const FILES: [&str; 2] = ["chat_template.jinja", "tokenizer_config.json"];
     let folder = tempfile::tempdir().unwrap();

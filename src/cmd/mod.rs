@@ -30,6 +30,7 @@ pub mod resume;
 pub mod rows;
 pub mod run_folder;
 pub mod score;
+pub mod setup;
 pub mod sweep;
 pub mod sweep_view;
 pub mod trace;

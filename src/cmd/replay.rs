@@ -11,7 +11,7 @@ use crate::cmd::measure_all::settings;
 use crate::cmd::replay_sweep::{N_PASSES, Recorded, Replayed, calibration, fit};
 use crate::cmd::replayable::Split;
 use crate::cmd::run_folder::{RunFolder, config_hash};
-use crate::cmd::sweep::{manifest, model_names, open, overrides};
+use crate::cmd::setup::{manifest, model_names, open, overrides};
 use crate::config::replay::SweepMode;
 use crate::config::{SweepSpec, load_sweep};
 use crate::plan::{Plan, plan};

@@ -3,47 +3,35 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::analysis::cost::ForwardTimes;
 use crate::analysis::run_costs::RunCosts;
 use crate::analysis::summary::{Summariser, summarise};
-use crate::cli::{PlanArgs, SweepArgs};
+use crate::cli::SweepArgs;
 use crate::cmd::Failure;
-use crate::cmd::calibrate::forward_times;
 use crate::cmd::download::fetch;
 use crate::cmd::judge::Judge;
-use crate::cmd::measure::{Prompt, measure};
+use crate::cmd::measure::measure;
 use crate::cmd::measure_all::{End, Job, drift, measure_all, settings, sort};
 use crate::cmd::metrics::{self, Measurements};
-use crate::cmd::models::{LoadedModels, ModelNames};
 use crate::cmd::plan_view::{n_live_generations, print_plan};
-use crate::cmd::prompts;
 use crate::cmd::replay_sweep::{Replayed, checked, recorded};
 use crate::cmd::replayable::{Split, header};
 use crate::cmd::resume::open_folder;
 use crate::cmd::run_folder::{config_hash, read_manifest};
-use crate::config::decoder::DecoderSpec;
-use crate::config::models::Role;
+use crate::cmd::setup::{calibrate, manifest, model_names, open, overrides, set_threads};
 use crate::config::replay::SweepMode;
 use crate::config::{SweepSpec, load_sweep};
-use crate::model::lm::LanguageModel;
-use crate::model::loaded::Placement;
-use crate::model::threads::build_pool;
 use crate::plan::halving::Course;
 use crate::plan::shard::Shard;
 use crate::plan::{Plan, Trial, plan};
 use crate::record::folder::now;
 use crate::record::journal::{Journal, tallies};
-use crate::record::manifest::{GIT_REVISION, Machine, Manifest, Registered, Status, VERSION};
+use crate::record::manifest::{Registered, Status};
 use crate::report::table;
 use crate::stats::bootstrap::Bootstrap;
-
-/// Context at which forwards are timed: about the middle of a generation.
-const CALIBRATION_CONTEXT: usize = 96;
 
 pub fn run(args: &SweepArgs) -> Result<(), Failure> {
     measured(args, &BTreeMap::new()).map(drop)
@@ -223,18 +211,6 @@ fn part(sweep: &SweepSpec, plan: &Plan, shard: Shard) -> Result<Plan, Failure> {
     Ok(part)
 }
 
-/// The flags that are short for `--set`.
-pub(super) fn overrides(args: &PlanArgs) -> Vec<String> {
-    let mut overrides = args.overrides.clone();
-    overrides.extend(args.limit.map(|limit| format!("workload.limit={limit}")));
-    overrides.extend(
-        args.device
-            .as_ref()
-            .map(|device| format!("device={device}")),
-    );
-    overrides
-}
-
 /// How long the sweep will take here, from one prompt decoded autoregressively: as if every trial took
 /// as long.
 fn estimate(sweep: &SweepSpec, plan: &Plan, split: &Split<'_>) -> Result<String, Failure> {
@@ -274,145 +250,4 @@ fn estimate(sweep: &SweepSpec, plan: &Plan, split: &Split<'_>) -> Result<String,
         humantime::format_duration(rounded),
         ns as f64 / 1e6
     ))
-}
-
-/// Sets the threads of the CPU backend for this process; the number in use.
-fn set_threads(threads: Option<usize>) -> Result<usize, Failure> {
-    /// The pool is built once for a process, which may run several sweeps.
-    static BUILT: OnceLock<Option<usize>> = OnceLock::new();
-    let mut is_new = false;
-    let built = *BUILT.get_or_init(|| {
-        is_new = true;
-        threads
-    });
-    match threads {
-        Some(_) if is_new => {
-            build_pool(threads).map_err(|error| Failure::Other(format!("threads: {error}")))?
-        }
-        // Where there is a pool already, that one will do.
-        None if is_new => drop(build_pool(None)),
-        Some(n) if built != threads => {
-            return Err(Failure::Usage(format!(
-                "threads: {n} differs from that of the sweep before; run the sweeps one at a time"
-            )));
-        }
-        Some(_) | None => {}
-    }
-    Ok(rayon::current_num_threads())
-}
-
-/// Only the models that some trial uses.
-pub(super) fn model_names(sweep: &SweepSpec, plan: &Plan) -> ModelNames {
-    let name = |role: Role| {
-        let is_used = plan
-            .trials
-            .iter()
-            .any(|trial| trial.decoder.roles().contains(&role));
-        sweep
-            .models
-            .get(role)
-            .filter(|_| is_used)
-            .map(|name| name.as_str().to_string())
-    };
-    ModelNames {
-        verifier: name(Role::Verifier),
-        drafter: name(Role::Drafter),
-        window: name(Role::Window),
-    }
-}
-
-/// Loads the workload first: it is quick, and a wrong path or a prompt that the chat template refuses
-/// should not wait for the models.
-pub(super) fn open(
-    sweep: &SweepSpec,
-    names: &ModelNames,
-    plan: &Plan,
-) -> Result<(LoadedModels, Vec<Prompt>), Failure> {
-    let (prompts, longest) = prompts::load(&sweep.workload, names)?;
-    let window = plan
-        .trials
-        .iter()
-        .map(|trial| window_size(&trial.decoder))
-        .max()
-        .unwrap_or(0);
-    let placement = Placement {
-        device: sweep.device,
-        dtype: sweep.dtype,
-        context_len: longest
-            .saturating_add(sweep.workload.max_new_tokens)
-            .saturating_add(window.saturating_mul(3))
-            .saturating_add(64),
-    };
-    let models = LoadedModels::open(names, placement)?;
-    Ok((models, prompts))
-}
-
-fn window_size(decoder: &DecoderSpec) -> usize {
-    match decoder {
-        DecoderSpec::Window { window_size, .. } | DecoderSpec::WindowDraft { window_size, .. } => {
-            *window_size
-        }
-        DecoderSpec::Autoregressive { .. } | DecoderSpec::Speculative { .. } => 0,
-    }
-}
-
-pub(super) fn manifest(
-    sweep: &SweepSpec,
-    plan: &Plan,
-    models: Option<&LoadedModels>,
-    n_prompts: usize,
-    threads: usize,
-    config_hash: String,
-) -> Manifest {
-    let models: BTreeMap<String, serde_json::Value> = models
-        .into_iter()
-        .flat_map(LoadedModels::all)
-        .map(|(role, model)| {
-            let facts = json!({
-                "name": model.name,
-                "n_parameters": model.lm.n_parameters(),
-                "weights_sha256": model.weights_hash,
-            });
-            (role.to_string(), facts)
-        })
-        .collect();
-    Manifest {
-        program: "wedlm-bench".into(),
-        version: VERSION.into(),
-        git_revision: GIT_REVISION.into(),
-        command: std::env::args().collect(),
-        started: now(),
-        finished: None,
-        status: Status::Running,
-        config_hash,
-        models,
-        machine: Machine::here(),
-        device: sweep.device.to_string(),
-        dtype: format!("{:?}", sweep.dtype).to_lowercase(),
-        threads,
-        seed: sweep.seed,
-        n_prompts,
-        n_trials: plan.trials.len(),
-        shard: None,
-        merged_from: Vec::new(),
-        costs: None,
-        baseline_drift: None,
-        replay_check: None,
-        experiments: BTreeMap::new(),
-    }
-}
-
-fn calibrate(models: &mut LoadedModels) -> Result<Vec<ForwardTimes>, Failure> {
-    let mut times = Vec::new();
-    for model in [
-        &mut models.verifier,
-        &mut models.drafter,
-        &mut models.window,
-    ]
-    .into_iter()
-    .flatten()
-    {
-        times.push(forward_times(model, CALIBRATION_CONTEXT)?);
-    }
-    Ok(times)
 }

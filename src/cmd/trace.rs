@@ -6,7 +6,7 @@ use crate::cmd::download::fetch;
 use crate::cmd::measure_all::settings;
 use crate::cmd::replay_sweep::record_trace;
 use crate::cmd::replayable::header;
-use crate::cmd::sweep::{model_names, open, overrides};
+use crate::cmd::setup::{model_names, open, overrides};
 use crate::config::load_sweep;
 use crate::plan::plan;
 use crate::record::trace_files::write_trace;

@@ -1,12 +1,14 @@
 //! A [`BatchedLanguageModel`] of a checkpoint: one matrix product for all sequences.
 
+use std::sync::Arc;
+
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::model::arch::Architecture;
 use crate::model::burn_lm::{
     LoadOptions, Weights, check_rows, drawable, on_threads, read_logits, row_context, sync,
 };
-use crate::model::cpu::{CpuCache, NewRows, Scratch};
+use crate::model::cpu::{CpuCache, CpuTransformer, NewRows, Scratch};
 use crate::model::kv_cache::{LayerCache, Placement};
 use crate::model::lm::{BatchedLanguageModel, Logits, ModelError, SequenceRows};
 use crate::model::rope::Rope;
@@ -19,8 +21,7 @@ use crate::model::transformer::{Transformer, cache_layers};
 /// to the most rows that one of them has.
 #[derive(Debug)]
 pub struct BatchedLm {
-    weights: Weights,
-    caches: Caches,
+    running: Running,
     arch: Architecture,
     rope: Rope,
     /// Rows that a sequence can have.
@@ -31,15 +32,20 @@ pub struct BatchedLm {
     n_parameters: usize,
 }
 
-/// The caches of all sequences.
+/// Weights with the caches of all sequences.
 #[derive(Debug)]
-enum Caches {
+enum Running {
     Tensors {
+        model: Box<Transformer>,
         layers: Vec<LayerCache>,
         /// Rows cached, per sequence.
         cached: Vec<usize>,
     },
-    Cpu(Vec<CpuCache>, Scratch),
+    Cpu {
+        model: Arc<CpuTransformer>,
+        caches: Vec<CpuCache>,
+        scratch: Scratch,
+    },
 }
 
 impl BatchedLm {
@@ -57,20 +63,21 @@ impl BatchedLm {
         assert!(n_sequences > 0, "a batch has at least one sequence");
         let capacity = options.context_len.min(arch.context_len);
         let (device, dtype) = (options.device.clone(), options.dtype.into());
-        let caches = match &weights {
-            Weights::Tensors(_) => Caches::Tensors {
+        let running = match weights {
+            Weights::Tensors(model) => Running::Tensors {
+                model,
                 layers: cache_layers(&arch, n_sequences, capacity, dtype, &device),
                 cached: vec![0; n_sequences],
             },
-            Weights::Cpu(model) => {
-                let caches = (0..n_sequences).map(|_| model.cache(capacity));
-                Caches::Cpu(caches.collect(), Scratch::default())
-            }
+            Weights::Cpu(model) => Running::Cpu {
+                caches: (0..n_sequences).map(|_| model.cache(capacity)).collect(),
+                scratch: Scratch::default(),
+                model,
+            },
         };
         Self {
             rope: Rope::new(&arch),
-            caches,
-            weights,
+            running,
             capacity,
             device,
             dtype,
@@ -86,19 +93,23 @@ impl BatchedLm {
     /// so rows that are not numbers must not stay.
     fn reset(&mut self) {
         let (arch, capacity) = (&self.arch, self.capacity);
-        match &mut self.caches {
-            Caches::Tensors { layers, cached } => {
+        match &mut self.running {
+            Running::Tensors { layers, cached, .. } => {
                 *layers = cache_layers(arch, cached.len(), capacity, self.dtype, &self.device);
                 cached.fill(0);
             }
-            Caches::Cpu(caches, _) => caches.iter_mut().for_each(|cache| cache.truncate(0)),
+            Running::Cpu { caches, .. } => caches.iter_mut().for_each(|cache| cache.truncate(0)),
         }
     }
 
     /// The wanted logits, sequence after sequence.
     fn logits(&mut self, rows: &[SequenceRows<'_>]) -> Result<Vec<f32>, ModelError> {
-        match (&self.weights, &mut self.caches) {
-            (Weights::Cpu(model), Caches::Cpu(caches, scratch)) => {
+        match &mut self.running {
+            Running::Cpu {
+                model,
+                caches,
+                scratch,
+            } => {
                 let mut free: Vec<Option<&mut CpuCache>> = caches.iter_mut().map(Some).collect();
                 let mut sequences: Vec<NewRows<'_>> = rows
                     .iter()
@@ -115,7 +126,11 @@ impl BatchedLm {
                     model.forward(&mut sequences, rope, scratch)
                 }))
             }
-            (Weights::Tensors(model), Caches::Tensors { layers, cached }) => {
+            Running::Tensors {
+                model,
+                layers,
+                cached,
+            } => {
                 let target = (&self.device, self.dtype);
                 let call = PaddedCall::new(rows, cached);
                 let logits = call.run(model, &self.arch, &self.rope, layers, target);
@@ -123,9 +138,6 @@ impl BatchedLm {
                     cached[place.sequence] = place.end();
                 }
                 logits
-            }
-            (Weights::Cpu(_), Caches::Tensors { .. }) | (Weights::Tensors(_), Caches::Cpu(..)) => {
-                unreachable!("weights and caches are of one kind")
             }
         }
     }
@@ -141,16 +153,16 @@ impl BatchedLanguageModel for BatchedLm {
     }
 
     fn n_sequences(&self) -> usize {
-        match &self.caches {
-            Caches::Tensors { cached, .. } => cached.len(),
-            Caches::Cpu(caches, _) => caches.len(),
+        match &self.running {
+            Running::Tensors { cached, .. } => cached.len(),
+            Running::Cpu { caches, .. } => caches.len(),
         }
     }
 
     fn cached_len(&self, sequence: usize) -> usize {
-        match &self.caches {
-            Caches::Tensors { cached, .. } => cached[sequence],
-            Caches::Cpu(caches, _) => caches[sequence].len(),
+        match &self.running {
+            Running::Tensors { cached, .. } => cached[sequence],
+            Running::Cpu { caches, .. } => caches[sequence].len(),
         }
     }
 
@@ -185,9 +197,9 @@ impl BatchedLanguageModel for BatchedLm {
     }
 
     fn truncate(&mut self, sequence: usize, len: usize) {
-        match &mut self.caches {
-            Caches::Tensors { cached, .. } => cached[sequence] = cached[sequence].min(len),
-            Caches::Cpu(caches, _) => caches[sequence].truncate(len),
+        match &mut self.running {
+            Running::Tensors { cached, .. } => cached[sequence] = cached[sequence].min(len),
+            Running::Cpu { caches, .. } => caches[sequence].truncate(len),
         }
     }
 

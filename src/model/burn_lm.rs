@@ -21,8 +21,7 @@ use crate::model::transformer::{KvCache, Transformer};
 /// A transformer with its cache on one device.
 #[derive(Debug)]
 pub struct BurnLm {
-    weights: Weights,
-    cache: Cache,
+    running: Running,
     arch: Architecture,
     rope: Rope,
     /// Rows that the cache can hold.
@@ -41,24 +40,36 @@ pub(super) enum Weights {
     Cpu(Arc<CpuTransformer>),
 }
 
+/// Weights with a cache of their kind.
 #[derive(Debug)]
-enum Cache {
-    Tensors(KvCache),
-    Cpu(CpuCache, Box<Scratch>),
+enum Running {
+    Tensors(Box<Transformer>, KvCache),
+    Cpu(Arc<CpuTransformer>, CpuCache, Box<Scratch>),
 }
 
-impl Cache {
+impl Running {
     fn new(
-        weights: &Weights,
+        weights: Weights,
         arch: &Architecture,
         capacity: usize,
         (device, dtype): (&Device, Dtype),
     ) -> Self {
         match weights {
-            Weights::Tensors(_) => {
-                Self::Tensors(KvCache::new(arch, capacity, dtype.into(), device))
+            Weights::Tensors(model) => {
+                let cache = KvCache::new(arch, capacity, dtype.into(), device);
+                Self::Tensors(model, cache)
             }
-            Weights::Cpu(model) => Self::Cpu(model.cache(capacity), Box::default()),
+            Weights::Cpu(model) => {
+                let cache = model.cache(capacity);
+                Self::Cpu(model, cache, Box::default())
+            }
+        }
+    }
+
+    fn weights(&self) -> Weights {
+        match self {
+            Self::Tensors(model, _) => Weights::Tensors(model.clone()),
+            Self::Cpu(model, ..) => Weights::Cpu(Arc::clone(model)),
         }
     }
 }
@@ -122,8 +133,7 @@ impl BurnLm {
         let capacity = options.context_len.min(arch.context_len);
         Self {
             rope: Rope::new(&arch),
-            cache: Cache::new(&weights, &arch, capacity, (&options.device, options.dtype)),
-            weights,
+            running: Running::new(weights, &arch, capacity, (&options.device, options.dtype)),
             capacity,
             device: options.device.clone(),
             dtype: options.dtype,
@@ -146,13 +156,12 @@ impl BurnLm {
     /// The same weights, not copied, with a cache of its own.
     pub fn twin(&self) -> Self {
         Self {
-            cache: Cache::new(
-                &self.weights,
+            running: Running::new(
+                self.running.weights(),
                 &self.arch,
                 self.capacity,
                 (&self.device, self.dtype),
             ),
-            weights: self.weights.clone(),
             arch: self.arch.clone(),
             rope: self.rope.clone(),
             device: self.device.clone(),
@@ -168,7 +177,7 @@ impl BurnLm {
             context_len: self.capacity,
             n_drawable: self.n_drawable,
         };
-        let (weights, arch) = (self.weights.clone(), self.arch.clone());
+        let (weights, arch) = (self.running.weights(), self.arch.clone());
         BatchedLm::new(weights, arch, self.n_parameters, &options, n_sequences)
     }
 }
@@ -277,9 +286,9 @@ impl LanguageModel for BurnLm {
     }
 
     fn cached_len(&self) -> usize {
-        match &self.cache {
-            Cache::Tensors(cache) => cache.len(),
-            Cache::Cpu(cache, _) => cache.len(),
+        match &self.running {
+            Running::Tensors(_, cache) => cache.len(),
+            Running::Cpu(_, cache, _) => cache.len(),
         }
     }
 
@@ -292,8 +301,8 @@ impl LanguageModel for BurnLm {
         assert!(!tokens.is_empty() && tokens.len() == positions.len());
         assert!(n_logits <= tokens.len());
         self.check(tokens)?;
-        let values = match (&self.weights, &mut self.cache) {
-            (Weights::Cpu(model), Cache::Cpu(cache, scratch)) => {
+        let values = match &mut self.running {
+            Running::Cpu(model, cache, scratch) => {
                 let rows = NewRows {
                     cache,
                     tokens,
@@ -305,7 +314,7 @@ impl LanguageModel for BurnLm {
                     model.forward(&mut [rows], rope, scratch)
                 })
             }
-            (Weights::Tensors(model), Cache::Tensors(cache)) => {
+            Running::Tensors(model, cache) => {
                 let ids: Vec<i32> = tokens.iter().map(|&token| token as i32).collect();
                 let ids =
                     Tensor::<1, Int>::from_data(TensorData::new(ids, [tokens.len()]), &self.device);
@@ -318,9 +327,6 @@ impl LanguageModel for BurnLm {
                     Vec::new()
                 }
             }
-            (Weights::Cpu(_), Cache::Tensors(_)) | (Weights::Tensors(_), Cache::Cpu(..)) => {
-                unreachable!("weights and cache are of one kind")
-            }
         };
         let first_row = self.cached_len() - n_logits;
         let vocab_len = self.arch.vocab_len;
@@ -329,9 +335,9 @@ impl LanguageModel for BurnLm {
     }
 
     fn truncate(&mut self, len: usize) {
-        match &mut self.cache {
-            Cache::Tensors(cache) => cache.truncate(len),
-            Cache::Cpu(cache, _) => cache.truncate(len),
+        match &mut self.running {
+            Running::Tensors(_, cache) => cache.truncate(len),
+            Running::Cpu(_, cache, _) => cache.truncate(len),
         }
     }
 

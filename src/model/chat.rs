@@ -8,6 +8,7 @@ use chrono::NaiveDate;
 use minijinja::value::{Kwargs, Rest};
 use minijinja::{Environment, Error, ErrorKind, Value};
 use minijinja_contrib::pycompat::unknown_method_callback;
+use regex::Regex;
 use serde::Serialize;
 use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 
@@ -101,7 +102,7 @@ impl ChatTemplate {
             formatted(date, &format)
         });
         environment
-            .add_template_owned(NAME, source)
+            .add_template_owned(NAME, generation_as_scope(&source))
             .map_err(|error| failed(&model, &error))?;
         Ok(Self {
             model,
@@ -134,6 +135,14 @@ impl ChatTemplate {
             .and_then(|template| template.render(Value::from_iter(context)))
             .map_err(|error| failed(&self.model, &error))
     }
+}
+
+/// The tag `{% generation %}` shows a training what the assistant says. To the text it is a scope, as it is
+/// in transformers.
+fn generation_as_scope(source: &str) -> String {
+    let tag = Regex::new(r"\{%([-+]?)\s*(end)?generation\s*([-+]?)%\}");
+    let tag = tag.expect("the expression is valid");
+    tag.replace_all(source, "{%$1 ${2}with $3%}").into_owned()
 }
 
 fn failed(model: &str, error: &Error) -> ChatError {

@@ -1,6 +1,7 @@
 //! The training loop: batches, gradients on several threads, updates, checkpoints.
 
-use std::fs;
+mod saved;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -13,11 +14,11 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use self::saved::State;
 use crate::config::train::TrainSpec;
 use crate::model::arch::Architecture;
 use crate::model::checkpoint::CheckpointError;
 use crate::model::device::DeviceError;
-use crate::model::export::{Companions, write_checkpoint, write_whole};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::transformer::Transformer;
 use crate::train::corpus::Corpus;
@@ -25,7 +26,6 @@ use crate::train::gradient::{clip, gradients};
 use crate::train::objective::{self, Batch, SpecialIds};
 use crate::train::optimizer::optimizer;
 use crate::train::setup::{open_model, open_problems, open_tokenizer, special_ids};
-use crate::train::tokenizer::{END_TOKEN, MASK_TOKEN};
 
 /// Why a training run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -79,16 +79,6 @@ pub struct TrainSummary {
     /// Mean loss of the last reports.
     pub final_loss: f32,
     pub workers: usize,
-}
-
-/// State beside the weights in a resumable checkpoint.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct State {
-    spec: TrainSpec,
-    step: usize,
-    n_rows: u64,
-    seconds: f64,
-    recent_loss: f32,
 }
 
 /// Steps between two reports.
@@ -238,102 +228,6 @@ impl<'a> Run<'a> {
         };
         run.resume()?;
         Ok(run)
-    }
-
-    fn folder(&self) -> PathBuf {
-        self.spec.out.join("checkpoint")
-    }
-
-    fn resume(&mut self) -> Result<(), TrainError> {
-        let place = self.folder().join("state.json");
-        if !place.is_file() {
-            return Ok(());
-        }
-        let text = fs::read_to_string(&place).map_err(|error| file_error(&place, error))?;
-        let state: State =
-            serde_json::from_str(&text).map_err(|error| file_error(&place, error))?;
-        if state.spec != *self.spec {
-            return Err(TrainError::OtherRun {
-                place: self.folder(),
-            });
-        }
-        let weights = self.folder().join(format!("{}.model.bpk", state.step));
-        let moments = self.folder().join(format!("{}.optimizer.bpk", state.step));
-        self.model = self
-            .model
-            .clone()
-            .try_load_file(&weights)
-            .map_err(|error| file_error(&weights, error))?;
-        self.optimizer = self
-            .optimizer
-            .clone()
-            .load(&moments)
-            .map_err(|error| file_error(&moments, error))?;
-        self.state = state;
-        Ok(())
-    }
-
-    /// The state file is replaced last, so that a checkpoint is either whole or not there.
-    fn save(&self) -> Result<(), TrainError> {
-        let folder = self.folder();
-        fs::create_dir_all(&folder).map_err(|error| file_error(&folder, error))?;
-        let step = self.state.step;
-        let weights = folder.join(format!("{step}.model.bpk"));
-        let moments = folder.join(format!("{step}.optimizer.bpk"));
-        self.model
-            .clone()
-            .save_file(&weights)
-            .map_err(|error| file_error(&weights, error))?;
-        self.optimizer
-            .save(&moments)
-            .map_err(|error| file_error(&moments, error))?;
-        let place = folder.join("state.json");
-        let text =
-            serde_json::to_vec_pretty(&self.state).map_err(|error| file_error(&place, error))?;
-        write_whole(&place, &text).map_err(|error| file_error(&place, error))?;
-        let keep = format!("{step}.");
-        for entry in fs::read_dir(&folder)
-            .map_err(|error| file_error(&folder, error))?
-            .flatten()
-        {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name.ends_with(".bpk") && !name.starts_with(&keep) {
-                // An older checkpoint that stays behind costs space and nothing else.
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(self) -> Result<TrainSummary, TrainError> {
-        write_checkpoint(
-            &self.spec.out,
-            &self.model.valid(),
-            &self.arch,
-            Companions {
-                tokenizer_json: &self.tokenizer_json,
-                end_token: END_TOKEN,
-                mask_token: MASK_TOKEN,
-            },
-        )
-        .map_err(|error| file_error(&self.spec.out, error))?;
-        let summary = TrainSummary {
-            n_parameters: self.model.num_params(),
-            n_steps: self.state.step,
-            n_documents: self.state.step * self.spec.schedule.batch_len,
-            n_rows: self.state.n_rows,
-            seconds: self.state.seconds,
-            final_loss: self.state.recent_loss,
-            workers: self.spec.workers,
-        };
-        let place = self.spec.out.join("training.json");
-        let text = serde_json::to_vec_pretty(&serde_json::json!({
-            "spec": self.spec,
-            "summary": summary,
-        }))
-        .map_err(|error| file_error(&place, error))?;
-        write_whole(&place, &text).map_err(|error| file_error(&place, error))?;
-        Ok(summary)
     }
 
     /// The micro-batches of a step, in order of length. Chance is a function of seed and step, so that a
