@@ -54,7 +54,7 @@ impl<W: Weight> Part<'_, W> {
     fn block<S: Simd>(&mut self, simd: S, rows: Range<usize>, panels: Range<usize>) {
         match rows.len() {
             1 => self.walk::<S, 1, 4>(simd, rows.start, panels),
-            2 => self.walk::<S, 2, 2>(simd, rows.start, panels),
+            2 => self.walk::<S, 2, 4>(simd, rows.start, panels),
             3 => self.walk::<S, 3, 2>(simd, rows.start, panels),
             4 => self.walk::<S, 4, 2>(simd, rows.start, panels),
             n => assert_eq!(n, 0, "a block has at most four rows"),
