@@ -233,6 +233,9 @@ pub struct GenerateArgs {
     pub seed: u64,
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// Number format of the weights
+    #[arg(long, value_enum, default_value_t = DtypeArg::F32)]
+    pub dtype: DtypeArg,
     /// Put the prompt into the verifier's chat template
     #[arg(long, conflicts_with = "ids")]
     pub chat: bool,
@@ -270,6 +273,9 @@ pub struct ScoreArgs {
     pub input: TextArgs,
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// Number format of the weights
+    #[arg(long, value_enum, default_value_t = DtypeArg::F32)]
+    pub dtype: DtypeArg,
     /// Fetch an `hf:` model that is not in the local Hugging Face cache
     #[arg(long)]
     pub download: bool,

@@ -7,6 +7,7 @@ use std::process::Command;
 use clap::Parser;
 use wedlm_bench::cli::{Cli, Verb};
 use wedlm_bench::config::load::{load_sweep, parse_sweep};
+use wedlm_bench::model::device::Dtype;
 use wedlm_bench::plan::plan;
 
 fn root() -> &'static Path {
@@ -27,7 +28,7 @@ fn every_command_works_but_that_those_for_the_network_are_only_parsed() {
         .iter()
         .flat_map(|block| block.lines().map(str::to_owned).collect::<Vec<_>>())
         .collect();
-    assert_eq!(lines.len(), 8);
+    assert_eq!(lines.len(), 9);
     let mut n_run = 0;
     for line in &lines {
         let words: Vec<&str> = line.split(' ').collect();
@@ -50,6 +51,7 @@ fn every_command_works_but_that_those_for_the_network_are_only_parsed() {
                 assert!(plan(&sweep).unwrap().trials.len() > 10);
             }
             Verb::Inspect(args) => assert_eq!(args.download, args.model.starts_with("hf:")),
+            Verb::Generate(args) => assert_eq!(Dtype::from(args.dtype), Dtype::Bf16),
             other => panic!("{other:?}"),
         }
         if !line.contains("--download") {
@@ -64,7 +66,7 @@ fn every_command_works_but_that_those_for_the_network_are_only_parsed() {
             n_run += 1;
         }
     }
-    assert_eq!(n_run, 5);
+    assert_eq!(n_run, 6);
 }
 
 #[test]

@@ -19,7 +19,6 @@ use crate::config::workload::ChatSpec;
 use crate::engine::session::{Detail, Request, decode};
 use crate::engine::step::{Generation, Outcome, Round};
 use crate::model::chat::DEFAULT_DATE;
-use crate::model::device::Dtype;
 use crate::model::lm::TokenId;
 use crate::model::loaded::Placement;
 use crate::model::tokenizer::Tokenizer;
@@ -117,7 +116,7 @@ fn open_models(
             .device
             .parse()
             .map_err(|error| Failure::Usage(format!("--device: {error}")))?,
-        dtype: Dtype::F32,
+        dtype: args.dtype.into(),
         context_len: prompt_len
             .saturating_add(args.max_new_tokens)
             .saturating_add(window_size.saturating_mul(3))

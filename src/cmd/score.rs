@@ -7,7 +7,6 @@ use serde_json::json;
 use crate::cli::ScoreArgs;
 use crate::cmd::Failure;
 use crate::cmd::download::fetch;
-use crate::model::device::Dtype;
 use crate::model::lm::{LanguageModel, ModelError};
 use crate::model::loaded::{LoadedModel, Placement};
 use crate::policy::entropy::{EntropyRule, RowStats};
@@ -18,7 +17,7 @@ pub fn run(args: &ScoreArgs) -> Result<(), Failure> {
             .device
             .parse()
             .map_err(|error| Failure::Usage(format!("--device: {error}")))?,
-        dtype: Dtype::F32,
+        dtype: args.dtype.into(),
         context_len: context_len(args),
     };
     fetch([args.model.as_str()], args.download)?;
