@@ -30,6 +30,7 @@ import gguf_of
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
+OURS = "wedlm-bench"
 PEERS = ["transformers", "llama.cpp"]
 SPECULATIVE = [4, 6, 8, 10]
 CONFIDENCE = {"kind": "confidence", "k": 10, "threshold": 0.4}
@@ -45,6 +46,12 @@ def arguments():
         "--peers", nargs="+", choices=PEERS, default=PEERS, help="those to compare with"
     )
     parser.add_argument("--candle", type=Path, help="the program of benches/peers/candle")
+    parser.add_argument(
+        "--dtypes", nargs="+", choices=["f32", "f16", "bf16"], default=["f32"], help="of our weights"
+    )
+    parser.add_argument(
+        "--no-drafting", action="store_true", help="prefill and autoregressive decoding alone"
+    )
     parser.add_argument("--source", default="synthetic:gsm8k")
     parser.add_argument("--n-prompts", type=int, default=10)
     parser.add_argument("--max-new-tokens", type=int, default=160)
@@ -54,7 +61,10 @@ def arguments():
     return parser.parse_args()
 
 
-def settings_of(engine: str) -> list[dict]:
+def settings_of(engine: str, options) -> list[dict]:
+    alone = [{"kind": "prefill"}, {"kind": "autoregressive"}]
+    if options.no_drafting:
+        return alone
     speculative = [{"kind": "fixed", "k": k} for k in SPECULATIVE]
     by_engine = {
         "transformers": [*speculative, CONFIDENCE],
@@ -62,7 +72,7 @@ def settings_of(engine: str) -> list[dict]:
         "llama.cpp f16": speculative,
         "candle": [],
     }
-    return [{"kind": "prefill"}, {"kind": "autoregressive"}, *by_engine[engine]]
+    return [*alone, *by_engine[engine]]
 
 
 def name_of(setting: dict) -> str:
@@ -72,8 +82,9 @@ def name_of(setting: dict) -> str:
 class Peer:
     """A process that answers requests; it waits, without using a processor, while others are asked."""
 
-    def __init__(self, name: str, command: list, threads: int):
+    def __init__(self, name: str, command: list, threads: int, options):
         self.name, self.threads = name, threads
+        self.settings = settings_of(name, options)
         environment = os.environ | {
             "OMP_NUM_THREADS": str(threads),
             "OMP_WAIT_POLICY": "PASSIVE",
@@ -100,7 +111,7 @@ class Peer:
 
     def round(self, prompts: list[list[int]], n: int) -> list[dict]:
         rows = []
-        for setting in settings_of(self.name):
+        for setting in self.settings:
             self.ask(setting, prompts[0], n)
             answers = [self.ask(setting, ids, n) for ids in prompts]
             rows.append(
@@ -123,25 +134,32 @@ class Peer:
 class Ours:
     """One sweep a round; its journal holds the times."""
 
-    name = "wedlm-bench"
-
-    def __init__(self, options, threads: int, prompts: Path):
+    def __init__(self, options, threads: int, prompts: Path, dtype: str):
         self.options, self.threads = options, threads
-        models = [f'verifier: "{options.verifier}"', f'drafter: "{options.drafter}"']
-        decoders = [
-            "  - {name: fixed, kind: speculative, stop: {kind: fixed}, "
-            f"grid: {{max_draft_len: {SPECULATIVE}}}}}",
-            "  - {name: confidence, kind: speculative, order: after, stop: {kind: confidence, "
-            f"theta: {CONFIDENCE['threshold']}}}, max_draft_len: {CONFIDENCE['k']}}}",
-        ]
+        self.name = OURS if dtype == "f32" else f"{OURS} {dtype}"
+        models = [f'verifier: "{options.verifier}"']
+        # Every sweep times its baseline; a sweep needs an entry.
+        decoders = ["  - {name: autoregressive, kind: autoregressive}"]
+        self.settings = ["autoregressive"]
+        if not options.no_drafting:
+            models.append(f'drafter: "{options.drafter}"')
+            decoders += [
+                "  - {name: fixed, kind: speculative, stop: {kind: fixed}, "
+                f"grid: {{max_draft_len: {SPECULATIVE}}}}}",
+                "  - {name: confidence, kind: speculative, order: after, stop: {kind: confidence, "
+                f"theta: {CONFIDENCE['threshold']}}}, max_draft_len: {CONFIDENCE['k']}}}",
+            ]
+            self.settings += [*(f"fixed k = {k}" for k in SPECULATIVE), "confidence"]
         if options.window:
             models.append(f'window: "{options.window}"')
             decoders.append(
                 "  - {name: window, kind: window, window_size: 16, "
                 "select: {kind: entropy, entropy_threshold: 0.4}}"
             )
-        self.config = prompts.with_suffix(f".{threads}.yaml")
+            self.settings.append("window")
+        self.config = prompts.with_suffix(f".{threads}.{dtype}.yaml")
         self.config.write_text(
+            f"dtype: {dtype}\n"
             f"name: peers\nmodels: {{{', '.join(models)}}}\n"
             f'workload: {{source: "gsm8k:{prompts}", max_new_tokens: {options.max_new_tokens}}}\n'
             "decoders:\n" + "\n".join(decoders) + "\n"
@@ -163,10 +181,8 @@ class Ours:
                 row = json.loads(line)["generation"]
                 trials.setdefault(row["trial_id"], []).append(row)
         rows = []
-        names = ["autoregressive", *(f"fixed k = {k}" for k in SPECULATIVE), "confidence"]
-        names += ["window"] if self.options.window else []
         # Trials start with the baseline, and the journal has them in the order of the sweep.
-        for name, generations in zip(names, trials.values(), strict=True):
+        for name, generations in zip(self.settings, trials.values(), strict=True):
             row = {"engine": self.name, "threads": self.threads}
             generations.sort(key=lambda one: one["prompt"])
             rows.append(
@@ -226,18 +242,18 @@ def main() -> None:
     python = sys.executable
     engines = []
     for threads in options.threads:
-        engines.append(Ours(options, threads, prompts_file))
+        engines += [Ours(options, threads, prompts_file, dtype) for dtype in options.dtypes]
         if "transformers" in options.peers:
             folders = [options.verifier, options.drafter]
             command = [python, HERE / "torch_peer.py", *folders, threads]
-            engines.append(Peer("transformers", command, threads))
+            engines.append(Peer("transformers", command, threads, options))
         for dtype in dtypes:
             files = [work / f"{model}.{dtype}.gguf" for model in ("verifier", "drafter")]
             command = [python, HERE / "llama_peer.py", *files, threads, eos]
-            engines.append(Peer(f"llama.cpp {dtype}", command, threads))
+            engines.append(Peer(f"llama.cpp {dtype}", command, threads, options))
         if options.candle:
             command = [options.candle, options.verifier, eos]
-            engines.append(Peer("candle", command, threads))
+            engines.append(Peer("candle", command, threads, options))
     rows = []
     for turn in range(options.rounds):
         first = turn % len(engines)
@@ -291,9 +307,11 @@ def table(facts: dict, rows: list[dict], tokenizer) -> str:
     for (setting, threads, engine), runs in groups.items():
         seconds = [run["seconds"] for run in runs]
         median = statistics.median(seconds)
-        ours = groups.get((setting, threads, "wedlm-bench"))
+        # Beside ours in the same number format, if that was asked for.
+        alike = groups.get((setting, threads, f"{OURS} {engine.split()[-1]}"))
+        ours = alike or groups.get((setting, threads, OURS))
         ratio, same = "", ""
-        if ours and engine != "wedlm-bench":
+        if ours and not engine.startswith(OURS):
             ratio = f"{median / statistics.median(run['seconds'] for run in ours):.2f}"
             if "ids" in runs[0] and "texts" in ours[0]:
                 texts = [tokenizer.decode(ids) for ids in runs[0]["ids"]]
