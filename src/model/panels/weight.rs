@@ -63,27 +63,16 @@ fn place(n_words: usize, column: usize) -> (usize, usize) {
     (16 * (column / n_words), column % n_words)
 }
 
-fn put_half(line: &mut [u32], column: usize, bits: u16) {
-    let (shift, word) = place(line.len(), column);
-    line[word] = line[word] & !(0xFFFF << shift) | u32::from(bits) << shift;
+/// A format of 16 bits.
+pub trait Half: Copy + Debug + Send + Sync + 'static {
+    fn round(weight: f32) -> u16;
+    fn read(bits: u16) -> f32;
+
+    /// From the bits in the upper halves of words, the lower ones 0.
+    fn widen_upper<S: Simd>(simd: S, words: S::u32s) -> S::f32s;
 }
 
-fn get_half(line: &[u32], column: usize) -> u16 {
-    let (shift, word) = place(line.len(), column);
-    (line[word] >> shift) as u16
-}
-
-/// The low halves moved up, and the high halves where they are.
-#[inline(always)]
-fn halves<S: Simd>(simd: S, words: S::u32s) -> [S::u32s; VECTORS] {
-    [
-        simd.wrapping_dyn_shl_u32s(words, simd.splat_u32s(16)),
-        simd.and_u32s(words, simd.splat_u32s(0xFFFF_0000)),
-    ]
-}
-
-/// The upper half of an f32.
-impl Weight for bf16 {
+impl<H: Half> Weight for H {
     type Word = u32;
     type Words<S: Simd> = S::u32s;
     const PER_WORD: usize = VECTORS;
@@ -95,66 +84,68 @@ impl Weight for bf16 {
 
     #[inline(always)]
     fn widen<S: Simd>(simd: S, words: S::u32s) -> [S::f32s; VECTORS] {
-        let [low, high] = halves(simd, words);
-        [cast(low), cast(high)]
+        let low = simd.wrapping_dyn_shl_u32s(words, simd.splat_u32s(16));
+        let high = simd.and_u32s(words, simd.splat_u32s(0xFFFF_0000));
+        [H::widen_upper(simd, low), H::widen_upper(simd, high)]
     }
 
     fn put(line: &mut [u32], column: usize, weight: f32) {
-        put_half(line, column, Self::from_f32(weight).to_bits());
+        let (shift, word) = place(line.len(), column);
+        line[word] = line[word] & !(0xFFFF << shift) | u32::from(H::round(weight)) << shift;
     }
 
     fn get(line: &[u32], column: usize) -> f32 {
-        Self::from_bits(get_half(line, column)).to_f32()
+        let (shift, word) = place(line.len(), column);
+        H::read((line[word] >> shift) as u16)
     }
 }
 
-impl Weight for f16 {
-    type Word = u32;
-    type Words<S: Simd> = S::u32s;
-    const PER_WORD: usize = VECTORS;
+impl Half for bf16 {
+    fn round(weight: f32) -> u16 {
+        Self::from_f32(weight).to_bits()
+    }
 
+    fn read(bits: u16) -> f32 {
+        Self::from_bits(bits).to_f32()
+    }
+
+    /// It is the upper half of an f32.
     #[inline(always)]
-    fn inputs<S: Simd>(panel: &[u32]) -> &[S::u32s] {
-        S::as_simd_u32s(panel).0
-    }
-
-    #[inline(always)]
-    fn widen<S: Simd>(simd: S, words: S::u32s) -> [S::f32s; VECTORS] {
-        let [low, high] = halves(simd, words);
-        [widen_high(simd, low), widen_high(simd, high)]
-    }
-
-    fn put(line: &mut [u32], column: usize, weight: f32) {
-        put_half(line, column, Self::from_f32(weight).to_bits());
-    }
-
-    fn get(line: &[u32], column: usize) -> f32 {
-        Self::from_bits(get_half(line, column)).to_f32()
+    fn widen_upper<S: Simd>(_: S, words: S::u32s) -> S::f32s {
+        cast(words)
     }
 }
 
-/// From an f16 in the upper half of a word, the lower one 0, to the f32 of the same value.
-///
-/// Moved down by three bits, exponent and fraction are in place but for the bias of the exponent, 15
-/// instead of 127. Values below the normal ones and those beyond them (∞, NaN) take another addend.
-#[inline(always)]
-fn widen_high<S: Simd>(simd: S, half: S::u32s) -> S::f32s {
-    /// Biases apart, as an exponent of f32.
-    const BIAS: u32 = (127 - 15) << 23;
-    /// The smallest normal f16, 2⁻¹⁴, as f32.
-    const SMALLEST: u32 = (127 - 14) << 23;
-    let magnitude = simd.wrapping_dyn_shr_u32s(
-        simd.and_u32s(half, simd.splat_u32s(0x7FFF_0000)),
-        simd.splat_u32s(3),
-    );
-    let is_beyond = simd.greater_than_or_equal_u32s(magnitude, simd.splat_u32s(31 << 23));
-    let addend = simd.select_u32s(is_beyond, simd.splat_u32s(2 * BIAS), simd.splat_u32s(BIAS));
-    let normal: S::f32s = cast(simd.add_u32s(magnitude, addend));
-    // Fraction · 2⁻²⁴, as the difference of two numbers with the exponent of 2⁻¹⁴.
-    let raised: S::f32s = cast(simd.add_u32s(magnitude, simd.splat_u32s(SMALLEST)));
-    let small = simd.sub_f32s(raised, cast(simd.splat_u32s(SMALLEST)));
-    let is_small = simd.less_than_u32s(magnitude, simd.splat_u32s(1 << 23));
-    let unsigned = simd.select_f32s(is_small, small, normal);
-    let sign = simd.and_u32s(half, simd.splat_u32s(0x8000_0000));
-    cast(simd.or_u32s(cast(unsigned), sign))
+impl Half for f16 {
+    fn round(weight: f32) -> u16 {
+        Self::from_f32(weight).to_bits()
+    }
+
+    fn read(bits: u16) -> f32 {
+        Self::from_bits(bits).to_f32()
+    }
+
+    /// Moved down by three bits, exponent and fraction are in place but for the bias of the exponent, 15
+    /// instead of 127. Values below the normal ones and those beyond them (∞, NaN) take another addend.
+    #[inline(always)]
+    fn widen_upper<S: Simd>(simd: S, words: S::u32s) -> S::f32s {
+        /// Biases apart, as an exponent of f32.
+        const BIAS: u32 = (127 - 15) << 23;
+        /// The smallest normal f16, 2⁻¹⁴, as f32.
+        const SMALLEST: u32 = (127 - 14) << 23;
+        let magnitude = simd.wrapping_dyn_shr_u32s(
+            simd.and_u32s(words, simd.splat_u32s(0x7FFF_0000)),
+            simd.splat_u32s(3),
+        );
+        let is_beyond = simd.greater_than_or_equal_u32s(magnitude, simd.splat_u32s(31 << 23));
+        let addend = simd.select_u32s(is_beyond, simd.splat_u32s(2 * BIAS), simd.splat_u32s(BIAS));
+        let normal: S::f32s = cast(simd.add_u32s(magnitude, addend));
+        // Fraction · 2⁻²⁴, as the difference of two numbers with the exponent of 2⁻¹⁴.
+        let raised: S::f32s = cast(simd.add_u32s(magnitude, simd.splat_u32s(SMALLEST)));
+        let small = simd.sub_f32s(raised, cast(simd.splat_u32s(SMALLEST)));
+        let is_small = simd.less_than_u32s(magnitude, simd.splat_u32s(1 << 23));
+        let unsigned = simd.select_f32s(is_small, small, normal);
+        let sign = simd.and_u32s(words, simd.splat_u32s(0x8000_0000));
+        cast(simd.or_u32s(cast(unsigned), sign))
+    }
 }
