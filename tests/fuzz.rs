@@ -471,3 +471,24 @@ fn a_damaged_trace() {
         });
     }
 }
+
+#[test]
+fn a_column_without_rows_beside_others_is_refused() {
+    let _turn = alone();
+    let folder = tempfile::Builder::new().prefix("trace-").tempdir().unwrap();
+    write_trace(folder.path(), &trace()).unwrap();
+    let header = serde_json::to_vec(trace().header()).unwrap();
+    write(folder.path(), "trace.json", &header);
+    read_trace(folder.path()).unwrap();
+    let word = Damage::Word {
+        at: 0.2936413655861868,
+        to: 717_078_273,
+    };
+    let bytes = fs::read(folder.path().join("prompts.parquet")).unwrap();
+    write(folder.path(), "prompts.parquet", &damaged(bytes, &[word]));
+    let error = read_trace(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("trace-") && error.contains("damaged"),
+        "{error}"
+    );
+}

@@ -46,8 +46,17 @@ impl Table {
         let file = File::open(path).map_err(|error| error.to_string())?;
         let columns = columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
         let reader = ParquetReader::new(file).with_columns(columns);
-        let frame = guarded(|| reader.finish())?;
-        frame.map(Self).map_err(|error| error.to_string())
+        let frame = guarded(|| reader.finish())?.map_err(|error| error.to_string())?;
+        // A file that was damaged after it was written may be read as such a frame.
+        let height = frame.height();
+        match frame.columns().iter().find(|column| column.len() != height) {
+            Some(column) => Err(format!(
+                "it is damaged (column '{}' has {} of {height} rows)",
+                column.name(),
+                column.len()
+            )),
+            None => Ok(Self(frame)),
+        }
     }
 
     column!(u32s, u32, u32);

@@ -1,11 +1,16 @@
 //! A trace on disk: a folder with `trace.json` (what its texts have in common), `prompts.parquet` and
 //! `slots.parquet`. `docs/trace-format.md` describes every column.
 
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::Column;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::record::folder::write_whole;
 use crate::record::parquet::{WriteError, write};
@@ -35,9 +40,6 @@ pub enum ReadError {
 /// When a file cannot be written.
 pub fn write_trace(folder: &Path, trace: &Trace) -> Result<(), WriteError> {
     std::fs::create_dir_all(folder).map_err(|error| WriteError::new(folder, error))?;
-    let header = folder.join(HEADER);
-    let text = serde_json::to_vec_pretty(trace.header())
-        .map_err(|error| WriteError::new(&header, error))?;
     let prompts = trace.prompts();
     let of = |field: fn(&TracedPrompt) -> usize| -> Vec<u64> {
         prompts.iter().map(|prompt| field(prompt) as u64).collect()
@@ -74,7 +76,35 @@ pub fn write_trace(folder: &Path, trace: &Trace) -> Result<(), WriteError> {
     }
     write(&folder.join(SLOTS), columns)?;
     // The header comes last: a folder that has one is whole.
-    write_whole(&header, &text)
+    let place = folder.join(HEADER);
+    let file = HeaderFile {
+        header: json!(trace.header()),
+        sha256: [PROMPTS, SLOTS]
+            .into_iter()
+            .map(|name| Ok((name.to_owned(), sha256(&folder.join(name))?)))
+            .collect::<Result<_, io::Error>>()
+            .map_err(|error| WriteError::new(folder, error))?,
+    };
+    let text = serde_json::to_vec_pretty(&file).map_err(|error| WriteError::new(&place, error))?;
+    write_whole(&place, &text)
+}
+
+/// What `trace.json` holds.
+#[derive(Serialize, Deserialize)]
+struct HeaderFile {
+    /// A [`TraceHeader`], which refuses fields that it does not know.
+    #[serde(flatten)]
+    header: serde_json::Value,
+    /// Of the tables, by their names. A trace of another engine may leave it out; without it, a damaged
+    /// table can take the program down, since the reader of such files believes the lengths in them.
+    #[serde(default)]
+    sha256: BTreeMap<String, String>,
+}
+
+fn sha256(path: &Path) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(format!("{:x}", hasher.finalize()))
 }
 
 /// Reads a trace and checks that it is whole.
@@ -83,13 +113,19 @@ pub fn write_trace(folder: &Path, trace: &Trace) -> Result<(), WriteError> {
 /// [`ReadError`] names the file and what is wrong with it.
 pub fn read_trace(folder: &Path) -> Result<Trace, ReadError> {
     let place = folder.join(HEADER);
-    let header: TraceHeader = std::fs::read(&place)
-        .map_err(|error| error.to_string())
-        .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()))
-        .map_err(|reason| ReadError::File {
-            path: place,
-            reason,
-        })?;
+    let (header, digests) = read_header(&place).map_err(|reason| ReadError::File {
+        path: place,
+        reason,
+    })?;
+    for (name, digest) in &digests {
+        let path = folder.join(name);
+        let reason = match sha256(&path) {
+            Ok(found) if found == *digest => continue,
+            Ok(_) => format!("it is damaged (its SHA-256 is another than in {HEADER})"),
+            Err(error) => error.to_string(),
+        };
+        return Err(ReadError::File { path, reason });
+    }
     let prompts = read_table(&folder.join(PROMPTS), read_prompts)?;
     let slots = read_table(&folder.join(SLOTS), |table| {
         read_slots(table, header.entropies.len())
@@ -98,6 +134,19 @@ pub fn read_trace(folder: &Path) -> Result<Trace, ReadError> {
         folder: folder.to_path_buf(),
         error,
     })
+}
+
+fn read_header(path: &Path) -> Result<(TraceHeader, BTreeMap<String, String>), String> {
+    let text = std::fs::read(path).map_err(|error| error.to_string())?;
+    let file: HeaderFile = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let header = serde_json::from_value(file.header).map_err(|error| error.to_string())?;
+    let is_table = |name: &String| [PROMPTS, SLOTS].contains(&name.as_str());
+    match file.sha256.keys().find(|name| !is_table(name)) {
+        Some(name) => Err(format!(
+            "sha256 names '{name}', expected {PROMPTS} or {SLOTS}"
+        )),
+        None => Ok((header, file.sha256)),
+    }
 }
 
 fn entropy_column(number: usize) -> String {
@@ -221,5 +270,25 @@ mod tests {
         std::fs::write(&slots, &bytes[..bytes.len() / 2]).unwrap();
         let error = read_trace(folder.path()).unwrap_err().to_string();
         assert!(error.contains("slots.parquet"), "{error}");
+    }
+
+    #[test]
+    fn a_table_with_one_bit_changed_is_refused_and_a_trace_without_digests_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        write_trace(folder.path(), &trace()).unwrap();
+        let (prompts, header) = (folder.path().join(PROMPTS), folder.path().join(HEADER));
+        let mut bytes = std::fs::read(&prompts).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&prompts, &bytes).unwrap();
+        let error = read_trace(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("prompts.parquet: cannot be read: it is damaged"),
+            "{error}"
+        );
+        bytes[middle] ^= 1;
+        std::fs::write(&prompts, &bytes).unwrap();
+        std::fs::write(&header, json!(trace().header()).to_string()).unwrap();
+        assert_eq!(read_trace(folder.path()).unwrap(), trace());
     }
 }

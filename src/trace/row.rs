@@ -33,7 +33,7 @@ pub struct Slots {
     /// The token of the text; none off the text.
     pub verifier_token: Vec<Option<TokenId>>,
     /// By how many logits the verifier prefers its token to the next best one; none off the text.
-    /// Negative if a forward over many rows prefers another one.
+    /// Negative if it was read from another forward, which prefers another one.
     pub verifier_lead: Vec<Option<f64>>,
 }
 
