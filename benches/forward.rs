@@ -34,7 +34,7 @@ fn forward(criterion: &mut Criterion) {
     };
     let mut ours = BurnLm::load(&checkpoint, &options).unwrap();
     let mut theirs = load_transformer(&checkpoint, DType::F32, &device, Head::Shared).unwrap();
-    theirs.head = Some(Param::from_tensor(theirs.head()).into());
+    theirs.head = Some(Param::from_tensor(theirs.head()));
     let mut cache = KvCache::new(&arch, CONTEXT, DType::F32, &device);
     let rope = Rope::new(&arch);
 
