@@ -1,9 +1,13 @@
 //! Where the files of a checkpoint are: in a folder, in the program, in the Hugging Face cache.
 
+use std::fs::File;
+use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
+use sha2::digest::Output;
+use sha2::{Digest, Sha256};
 
 use crate::model::checkpoint::CheckpointError;
 use crate::model::embedded::{self, Embedded};
@@ -15,6 +19,16 @@ use crate::model::native::{map_file, release};
 pub enum Files {
     Folder(PathBuf),
     Embedded(&'static Embedded),
+}
+
+/// SHA-256 of a file, read piece by piece.
+///
+/// # Errors
+/// Those of opening and reading it.
+pub fn sha256(path: &Path) -> io::Result<Output<Sha256>> {
+    let mut hasher = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(hasher.finalize())
 }
 
 /// The bytes of a weight file.

@@ -1,10 +1,11 @@
 //! One hash of all that a report is made from.
 
-use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+
+use crate::model::files::sha256;
 
 /// The files of a run folder, but for the manifest, in the order in which they are hashed.
 const FILES: [&str; 5] = [
@@ -27,12 +28,8 @@ pub fn data_hash(folder: &Path, manifest: &[u8]) -> io::Result<String> {
     let mut whole = Sha256::new();
     whole.update(Sha256::digest(manifest));
     for name in FILES {
-        match File::open(folder.join(name)) {
-            Ok(mut file) => {
-                let mut one = Sha256::new();
-                io::copy(&mut file, &mut one)?;
-                whole.update(one.finalize());
-            }
+        match sha256(&folder.join(name)) {
+            Ok(one) => whole.update(one),
             Err(error) if error.kind() == io::ErrorKind::NotFound => whole.update(b"none"),
             Err(error) => return Err(error),
         }

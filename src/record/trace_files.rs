@@ -2,7 +2,6 @@
 //! `slots.parquet`. `docs/trace-format.md` describes every column.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +9,8 @@ use polars::prelude::Column;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
+use crate::model::files::sha256;
 use crate::record::folder::write_whole;
 use crate::record::parquet::{WriteError, write};
 use crate::record::table::Table;
@@ -81,7 +80,12 @@ pub fn write_trace(folder: &Path, trace: &Trace) -> Result<(), WriteError> {
         header: json!(trace.header()),
         sha256: [PROMPTS, SLOTS]
             .into_iter()
-            .map(|name| Ok((name.to_owned(), sha256(&folder.join(name))?)))
+            .map(|name| {
+                Ok((
+                    name.to_owned(),
+                    format!("{:x}", sha256(&folder.join(name))?),
+                ))
+            })
             .collect::<Result<_, io::Error>>()
             .map_err(|error| WriteError::new(folder, error))?,
     };
@@ -101,12 +105,6 @@ struct HeaderFile {
     sha256: BTreeMap<String, String>,
 }
 
-fn sha256(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(format!("{:x}", hasher.finalize()))
-}
-
 /// Reads a trace and checks that it is whole.
 ///
 /// # Errors
@@ -120,7 +118,7 @@ pub fn read_trace(folder: &Path) -> Result<Trace, ReadError> {
     for (name, digest) in &digests {
         let path = folder.join(name);
         let reason = match sha256(&path) {
-            Ok(found) if found == *digest => continue,
+            Ok(found) if format!("{found:x}") == *digest => continue,
             Ok(_) => format!("it is damaged (its SHA-256 is another than in {HEADER})"),
             Err(error) => error.to_string(),
         };

@@ -127,7 +127,7 @@ impl Loader<'_> {
         let mut matrix = PanelMatrix::zeros(in_len, out_len, self.dtype);
         let mut column = 0;
         for (name, len) in parts {
-            let values = self.vector_of(name, &[*len, in_len])?;
+            let values = self.checkpoint.tensor(name, &[*len, in_len])?;
             for weights in values.chunks_exact(in_len) {
                 matrix.set_column(column, weights);
                 column += 1;
@@ -149,10 +149,6 @@ impl Loader<'_> {
     }
 
     fn vector(&self, name: &str, len: usize) -> Result<Vec<f32>, CheckpointError> {
-        self.vector_of(name, &[len])
-    }
-
-    fn vector_of(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, CheckpointError> {
-        self.checkpoint.tensor(name, shape)
+        self.checkpoint.tensor(name, &[len])
     }
 }

@@ -1,16 +1,16 @@
 //! Requests to the hub, and files fetched to the end of what a broken connection left.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
 use ureq::Body;
 use ureq::http::Response;
 
 use super::listing::Listing;
 use super::{Repository, is_part};
+use crate::model::files::sha256;
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 /// Until a server has answered; how long a file takes is not limited.
@@ -294,10 +294,8 @@ fn check(url: &str, facts: &FileFacts, partial: &Path) -> Result<(), DownloadErr
     if !is_sha256 {
         return Ok(());
     }
-    let mut file = File::open(partial).map_err(|error| disk(partial, &error))?;
-    let mut hasher = Sha256::new();
-    io::copy(&mut file, &mut hasher).map_err(|error| disk(partial, &error))?;
-    let found = format!("{:x}", hasher.finalize());
+    let found = sha256(partial).map_err(|error| disk(partial, &error))?;
+    let found = format!("{found:x}");
     if found == facts.etag.to_ascii_lowercase() {
         return Ok(());
     }
