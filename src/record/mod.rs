@@ -1,6 +1,7 @@
 //! What a run leaves on disk: parquet tables, a manifest, a journal.
 
 pub mod data_hash;
+mod digests;
 pub mod folder;
 pub mod join;
 pub mod journal;

@@ -7,6 +7,7 @@ use polars::prelude::{Column, DataFrame};
 use polars_io::parquet::write::{BatchedWriter, ParquetWriter};
 
 use crate::plan::shard::Shard;
+use crate::record::digests::place;
 use crate::record::schema::{
     CategoryRecord, Figures, GenerationRecord, Mode, PositionRecord, RoundRecord, SlotRecord,
     TrialRecord,
@@ -116,7 +117,7 @@ impl<R> TableFile<R> {
         File::open(&self.temporary)
             .and_then(|file| file.sync_all())
             .map_err(|error| fail(&error))?;
-        std::fs::rename(&self.temporary, &self.path).map_err(|error| fail(&error))
+        place(&self.temporary, &self.path).map_err(|error| fail(&error))
     }
 }
 
@@ -280,7 +281,7 @@ pub(super) fn write(path: &Path, columns: Vec<Column>) -> Result<(), WriteError>
                 .finish(&mut frame)
                 .map_err(|error| error.to_string())?;
             file.sync_all().map_err(|error| error.to_string())?;
-            std::fs::rename(&temporary, path).map_err(|error| error.to_string())
+            place(&temporary, path).map_err(|error| error.to_string())
         });
     result.map_err(|reason| WriteError::new(path, reason))
 }

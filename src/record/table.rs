@@ -8,6 +8,7 @@ use polars_io::SerReader;
 use polars_io::parquet::read::ParquetReader;
 
 use crate::guard::guarded;
+use crate::record::digests::check;
 
 pub(super) struct Table(DataFrame);
 
@@ -38,11 +39,12 @@ macro_rules! optional_column {
 }
 
 impl Table {
-    /// Reads `columns` of a file, or all of them.
+    /// Reads `columns` of a file, or all of them, once its digest is that of the folder's list.
     ///
     /// # Errors
     /// In words, without the path.
     pub fn read(path: &Path, columns: Option<&[&str]>) -> Result<Self, String> {
+        check(path)?;
         let file = File::open(path).map_err(|error| error.to_string())?;
         let columns = columns.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
         let reader = ParquetReader::new(file).with_columns(columns);

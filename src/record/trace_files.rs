@@ -1,16 +1,12 @@
 //! A trace on disk: a folder with `trace.json` (what its texts have in common), `prompts.parquet` and
 //! `slots.parquet`. `docs/trace-format.md` describes every column.
 
-use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use polars::prelude::Column;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use crate::model::files::sha256;
 use crate::record::folder::write_whole;
 use crate::record::parquet::{WriteError, write};
 use crate::record::table::Table;
@@ -76,33 +72,9 @@ pub fn write_trace(folder: &Path, trace: &Trace) -> Result<(), WriteError> {
     write(&folder.join(SLOTS), columns)?;
     // The header comes last: a folder that has one is whole.
     let place = folder.join(HEADER);
-    let file = HeaderFile {
-        header: json!(trace.header()),
-        sha256: [PROMPTS, SLOTS]
-            .into_iter()
-            .map(|name| {
-                Ok((
-                    name.to_owned(),
-                    format!("{:x}", sha256(&folder.join(name))?),
-                ))
-            })
-            .collect::<Result<_, io::Error>>()
-            .map_err(|error| WriteError::new(folder, error))?,
-    };
-    let text = serde_json::to_vec_pretty(&file).map_err(|error| WriteError::new(&place, error))?;
+    let text = serde_json::to_vec_pretty(trace.header())
+        .map_err(|error| WriteError::new(&place, error))?;
     write_whole(&place, &text)
-}
-
-/// What `trace.json` holds.
-#[derive(Serialize, Deserialize)]
-struct HeaderFile {
-    /// A [`TraceHeader`], which refuses fields that it does not know.
-    #[serde(flatten)]
-    header: serde_json::Value,
-    /// Of the tables, by their names. A trace of another engine may leave it out; without it, a damaged
-    /// table can take the program down, since the reader of such files believes the lengths in them.
-    #[serde(default)]
-    sha256: BTreeMap<String, String>,
 }
 
 /// Reads a trace and checks that it is whole.
@@ -111,19 +83,10 @@ struct HeaderFile {
 /// [`ReadError`] names the file and what is wrong with it.
 pub fn read_trace(folder: &Path) -> Result<Trace, ReadError> {
     let place = folder.join(HEADER);
-    let (header, digests) = read_header(&place).map_err(|reason| ReadError::File {
+    let header = read_header(&place).map_err(|reason| ReadError::File {
         path: place,
         reason,
     })?;
-    for (name, digest) in &digests {
-        let path = folder.join(name);
-        let reason = match sha256(&path) {
-            Ok(found) if format!("{found:x}") == *digest => continue,
-            Ok(_) => format!("it is damaged (its SHA-256 is another than in {HEADER})"),
-            Err(error) => error.to_string(),
-        };
-        return Err(ReadError::File { path, reason });
-    }
     let prompts = read_table(&folder.join(PROMPTS), read_prompts)?;
     let slots = read_table(&folder.join(SLOTS), |table| {
         read_slots(table, header.entropies.len())
@@ -134,17 +97,9 @@ pub fn read_trace(folder: &Path) -> Result<Trace, ReadError> {
     })
 }
 
-fn read_header(path: &Path) -> Result<(TraceHeader, BTreeMap<String, String>), String> {
+fn read_header(path: &Path) -> Result<TraceHeader, String> {
     let text = std::fs::read(path).map_err(|error| error.to_string())?;
-    let file: HeaderFile = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-    let header = serde_json::from_value(file.header).map_err(|error| error.to_string())?;
-    let is_table = |name: &String| [PROMPTS, SLOTS].contains(&name.as_str());
-    match file.sha256.keys().find(|name| !is_table(name)) {
-        Some(name) => Err(format!(
-            "sha256 names '{name}', expected {PROMPTS} or {SLOTS}"
-        )),
-        None => Ok((header, file.sha256)),
-    }
+    serde_json::from_slice(&text).map_err(|error| error.to_string())
 }
 
 fn entropy_column(number: usize) -> String {
@@ -271,10 +226,10 @@ mod tests {
     }
 
     #[test]
-    fn a_table_with_one_bit_changed_is_refused_and_a_trace_without_digests_is_read() {
+    fn a_table_with_one_bit_changed_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         write_trace(folder.path(), &trace()).unwrap();
-        let (prompts, header) = (folder.path().join(PROMPTS), folder.path().join(HEADER));
+        let prompts = folder.path().join(PROMPTS);
         let mut bytes = std::fs::read(&prompts).unwrap();
         let middle = bytes.len() / 2;
         bytes[middle] ^= 1;
@@ -284,9 +239,5 @@ mod tests {
             error.contains("prompts.parquet: cannot be read: it is damaged"),
             "{error}"
         );
-        bytes[middle] ^= 1;
-        std::fs::write(&prompts, &bytes).unwrap();
-        std::fs::write(&header, json!(trace().header()).to_string()).unwrap();
-        assert_eq!(read_trace(folder.path()).unwrap(), trace());
     }
 }
