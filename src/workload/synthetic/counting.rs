@@ -4,6 +4,10 @@ use super::draw::Draw;
 use super::task::{Exchange, Task, task};
 use super::words::{COLORS, DAYS, MONTHS, PLACES, enumeration};
 
+// A sequence's length belongs to its template: where to stop is not what is asked.
+const N_LISTED: u32 = 12;
+const N_LINES: u32 = 6;
+
 pub(super) const TASKS: &[&[Task]] = &[&[
     task("count_up", count_up),
     task("count_to", count_to),
@@ -34,51 +38,39 @@ fn table(numbers: impl Iterator<Item = u32>, line: impl Fn(u32) -> String) -> St
 }
 
 fn count_up(draw: &mut Draw) -> Exchange {
-    let (first, step, n) = (
-        draw.number(1..=60),
-        draw.number(1..=10),
-        draw.number(12..=18),
-    );
-    let last = first + step * (n - 1);
+    let (first, step) = (draw.number(1..=60), draw.number(1..=10));
+    let last = first + step * (N_LISTED - 1);
     let question = if draw.coin() {
         format!("Count up from {first} in steps of {step}. Stop at {last}.")
     } else {
         format!("Write the numbers that begin with {first} and grow by {step} up to {last}.")
     };
-    Exchange::new(question, listed((0..n).map(|i| first + i * step)))
+    Exchange::new(question, listed((0..N_LISTED).map(|i| first + i * step)))
 }
 
 fn count_to(draw: &mut Draw) -> Exchange {
-    let (first, step, n) = (
-        draw.number(1..=90),
-        draw.number(2..=9),
-        draw.number(12..=18),
-    );
-    let last = first + step * (n - 1);
+    let (first, step) = (draw.number(1..=90), draw.number(2..=9));
+    let last = first + step * (N_LISTED - 1);
     Exchange::new(
         format!("Count from {first} to {last} by {step}."),
-        listed((0..n).map(|i| first + i * step)),
+        listed((0..N_LISTED).map(|i| first + i * step)),
     )
 }
 
 fn count_down(draw: &mut Draw) -> Exchange {
-    let (last, step, n) = (
-        draw.number(0..=60),
-        draw.number(1..=9),
-        draw.number(12..=18),
-    );
-    let first = last + step * (n - 1);
+    let (last, step) = (draw.number(0..=60), draw.number(1..=9));
+    let first = last + step * (N_LISTED - 1);
     let question = if draw.coin() {
         format!("Count down from {first} to {last} by {step}.")
     } else {
         format!("Start at {first} and take away {step} until you reach {last}.")
     };
-    Exchange::new(question, listed((0..n).map(|i| first - i * step)))
+    Exchange::new(question, listed((0..N_LISTED).map(|i| first - i * step)))
 }
 
 fn times_table(draw: &mut Draw) -> Exchange {
-    let (factor, first, n) = (draw.number(2..=25), draw.number(1..=9), draw.number(5..=8));
-    let last = first + n - 1;
+    let (factor, first) = (draw.number(2..=25), draw.number(1..=12));
+    let last = first + N_LINES - 1;
     let question = if draw.coin() {
         format!("Write the times table of {factor} from {first} to {last}.")
     } else {
@@ -91,8 +83,8 @@ fn times_table(draw: &mut Draw) -> Exchange {
 }
 
 fn plus_table(draw: &mut Draw) -> Exchange {
-    let (addend, first, n) = (draw.number(2..=60), draw.number(1..=20), draw.number(5..=8));
-    let last = first + n - 1;
+    let (addend, first) = (draw.number(2..=60), draw.number(1..=30));
+    let last = first + N_LINES - 1;
     let question = format!("Add {addend} to each number from {first} to {last}.");
     let answer = table(first..=last, |number| {
         format!("{number} + {addend} = {}", number + addend)
@@ -101,8 +93,8 @@ fn plus_table(draw: &mut Draw) -> Exchange {
 }
 
 fn squares(draw: &mut Draw) -> Exchange {
-    let (first, n, extra) = (draw.number(1..=8), draw.number(4..=6), draw.number(1..=60));
-    let last = first + n - 1;
+    let (first, extra) = (draw.number(1..=8), draw.number(1..=60));
+    let last = first + N_LINES - 1;
     let question = format!("Square each number from {first} to {last} and add {extra}.");
     let answer = table(first..=last, |number| {
         let square = number * number;
@@ -115,20 +107,21 @@ fn squares(draw: &mut Draw) -> Exchange {
 }
 
 fn doubling(draw: &mut Draw) -> Exchange {
-    let (first, n) = (draw.number(3..=99), draw.number(7..=9));
-    let last = first << (n - 1);
+    const N_DOUBLED: u32 = 8;
+    let first = draw.number(3..=99);
+    let last = first << (N_DOUBLED - 1);
     let question = match draw.number(0..=2) {
         0 => format!("Start with {first} and double it until you have {last}."),
         1 => format!("Write numbers from {first} to {last}. Each is the double of the one before."),
         _ => format!("Double {first} again and again. Stop at {last}."),
     };
-    Exchange::new(question, listed((0..n).map(|i| first << i)))
+    Exchange::new(question, listed((0..N_DOUBLED).map(|i| first << i)))
 }
 
 fn pattern(draw: &mut Draw) -> Exchange {
     let words = draw.pick_distinct::<_, 3>(&COLORS).join(", ");
-    let (first, n) = (draw.number(1..=40), draw.number(4..=8));
-    let last = first + n - 1;
+    let first = draw.number(1..=40);
+    let last = first + N_LINES - 1;
     Exchange::new(
         format!("Say {words} in each line and number the lines from {first} to {last}."),
         table(first..=last, |number| format!("{number}: {words}")),
@@ -137,8 +130,8 @@ fn pattern(draw: &mut Draw) -> Exchange {
 
 fn alternate(draw: &mut Draw) -> Exchange {
     let words = draw.nouns::<2>().map(|noun| noun.one);
-    let (first, n) = (draw.number(1..=60), draw.number(8..=16));
-    let last = first + n - 1;
+    let first = draw.number(1..=60);
+    let last = first + N_LISTED - 1;
     let numbered: Vec<String> = (first..=last)
         .zip(words.into_iter().cycle())
         .map(|(number, word)| format!("{number} {word}"))
@@ -191,8 +184,8 @@ fn same_sentence(draw: &mut Draw) -> Exchange {
 
 fn one_more(draw: &mut Draw) -> Exchange {
     let ([p, q], thing) = (draw.people(), draw.noun());
-    let (first, n) = (draw.number(2..=60), draw.number(4..=6));
-    let last = first + n;
+    let first = draw.number(2..=60);
+    let last = first + N_LINES;
     let question = format!(
         "{p} has {first} {thing}. {q} brings one more at a time until there are {last}. Tell it \
          step by step."
@@ -205,13 +198,13 @@ fn one_more(draw: &mut Draw) -> Exchange {
 
 fn take_away(draw: &mut Draw) -> Exchange {
     let (p, thing, place) = (draw.person(), draw.noun(), draw.pick(&PLACES));
-    let (last, n) = (draw.number(2..=60), draw.number(4..=6));
-    let first = last + n;
+    let last = draw.number(2..=60);
+    let first = last + N_LINES;
     let question = format!(
         "There are {first} {thing} at the {place}. {p} takes one at a time until {last} are left. \
          Tell it step by step."
     );
-    let answer = table(1..=n, |taken| {
+    let answer = table(1..=N_LINES, |taken| {
         format!("{p} takes one, {} {thing} are left.", first - taken)
     });
     Exchange::new(question, answer)

@@ -34,7 +34,7 @@ pub(super) fn call_with_text(
     question: String,
     answer: String,
 ) -> Exchange {
-    let text = format!("'{} {}'", draw.pick(&COLORS), draw.pick(&ANIMALS));
+    let text = format!("'the {} {}'", draw.pick(&COLORS), draw.pick(&ANIMALS));
     called(name, &text, &text, question, answer)
 }
 

@@ -89,14 +89,14 @@ fn say_color(draw: &mut Draw) -> Exchange {
     let c = draw.number(2..=60);
     let [one, other] = draw.pick_distinct(&COLORS);
     let question = format!(
-        "{opening} {name}({a}) that returns '{one}' if {a} is at least {c} and '{other}' if not."
+        "{opening} {name}({a}) that returns 'all {one}' if {a} is at least {c} and 'all {other}' if not."
     );
     let answer = lines!(
         "def {name}({a}):",
         "    if {a} >= {c}:",
-        "        return '{one}'",
+        "        return 'all {one}'",
         "    else:",
-        "        return '{other}'",
+        "        return 'all {other}'",
     );
     call_with_numbers::<1>(draw, &name, question, answer)
 }

@@ -46,13 +46,13 @@ fn surround(draw: &mut Draw) -> Exchange {
     } = text_function(draw);
     let [one, other] = draw.pick_distinct(&COLORS);
     let question = format!(
-        "{opening} {name}({text}) that returns {text} with '{one}' before it and '{other}' \
+        "{opening} {name}({text}) that returns {text} with 'a {one}' before it and 'a {other}' \
          behind it."
     );
     let answer = lines!(
         "def {name}({text}):",
-        "    start = '{one} ' + {text}",
-        "    return start + ' {other}'",
+        "    start = 'a {one} ' + {text}",
+        "    return start + ' a {other}'",
     );
     call_with_text(draw, &name, question, answer)
 }

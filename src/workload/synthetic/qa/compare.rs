@@ -25,8 +25,10 @@ struct Comparison<'a> {
     wanted: Wanted,
     ask: String,
     values: [u32; 2],
-    /// What follows where subject 0 or 1 is the wanted one, and its word.
-    conclusions: [(String, &'a str); 2],
+    /// How the conclusion names the subjects, and their words.
+    subjects: [(String, &'a str); 2],
+    /// What the subject of the larger number does, and that of the smaller one.
+    verbs: [&'static str; 2],
 }
 
 impl Comparison<'_> {
@@ -35,11 +37,21 @@ impl Comparison<'_> {
         let [value, other_value] = self.values;
         let is_more = value > other_value;
         let relation = if is_more { "more" } else { "less" };
-        let is_first = is_more == (self.wanted == Wanted::More);
-        let (conclusion, word) = &self.conclusions[usize::from(!is_first)];
+        let [first, second] = &self.subjects;
+        let (larger, smaller) = if is_more {
+            (first, second)
+        } else {
+            (second, first)
+        };
+        let [more, less] = self.verbs;
+        let word = match self.wanted {
+            Wanted::More => larger.1,
+            Wanted::Less => smaller.1,
+        };
         let answer = format!(
-            "The text says: \"{one}\" It also says: \"{other}\" {value} is {relation} than \
-             {other_value}, so {conclusion}.\n#### {word}"
+            "The text says: {one} It also says: {other} {value} is {relation} than {other_value}, so \
+             {} {more} and {} {less}.\n#### {word}",
+            larger.0, smaller.0
         );
         let needed = [(self.kind, 0), (self.kind, 1)];
         exchange(draw, world, &needed, self.ask, answer)
@@ -54,7 +66,8 @@ fn ages(draw: &mut Draw, wanted: Wanted, word: &str) -> Exchange {
         wanted,
         ask: format!("Who is {word}, {p} or {q}?"),
         values: [w.ages[0], w.ages[1]],
-        conclusions: [p, q].map(|person| (format!("{person} is {word}"), person.name)),
+        subjects: [p, q].map(|person| (person.to_string(), person.name)),
+        verbs: ["is older", "is younger"],
     };
     comparison.exchange(draw, &w)
 }
@@ -75,7 +88,8 @@ fn prices(draw: &mut Draw, wanted: Wanted, word: &str) -> Exchange {
         wanted,
         ask: format!("Which costs {word}, the {a} or the {b}?"),
         values: [w.prices[0], w.prices[1]],
-        conclusions: [a, b].map(|thing| (format!("the {thing} costs {word}"), thing)),
+        subjects: [a, b].map(|thing| (format!("the {thing}"), thing)),
+        verbs: ["costs more", "costs less"],
     };
     comparison.exchange(draw, &w)
 }
@@ -96,7 +110,8 @@ fn distances(draw: &mut Draw, wanted: Wanted, word: &str) -> Exchange {
         wanted,
         ask: format!("Which is {word}, the {a} or the {b}?"),
         values: [w.miles[0], w.miles[1]],
-        conclusions: [a, b].map(|place| (format!("the {place} is {word}"), place)),
+        subjects: [a, b].map(|place| (format!("the {place}"), place)),
+        verbs: ["is farther", "is nearer"],
     };
     comparison.exchange(draw, &w)
 }

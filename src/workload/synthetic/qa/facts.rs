@@ -80,8 +80,11 @@ impl Kind {
     }
 }
 
-/// The facts that are needed, two that could be mistaken for them, and two or three of further kinds,
-/// in a random order; then the question.
+/// The facts that are needed, in this order, and three or four of further kinds between them; then
+/// the question.
+///
+/// No two facts are of one kind, but for those that a question compares: what is asked for can be
+/// found by its kind.
 pub(super) fn exchange(
     draw: &mut Draw,
     world: &World,
@@ -89,24 +92,21 @@ pub(super) fn exchange(
     ask: String,
     answer: String,
 ) -> Exchange {
-    let (first, last) = (needed[0].0, needed[needed.len() - 1].0);
-    let others: Vec<usize> = (0..4)
-        .filter(|&index| needed.iter().all(|&(_, used)| used != index))
-        .collect();
-    let [other, another] = draw.pick_distinct(&others);
-    // A question that goes from one fact to the next needs both of another subject to be mistaken.
-    let another = if first == last { another } else { other };
-    let mut chosen = [needed, &[(first, other), (last, another)]].concat();
     let kinds: Vec<Kind> = Kind::ALL
         .into_iter()
         .filter(|kind| needed.iter().all(|(other, _)| other != kind))
         .collect();
-    let n_further = draw.number(2..=3) as usize;
+    let mut chosen = needed.to_vec();
+    let n_further = draw.number(3..=4) as usize;
     for kind in draw.pick_some(&kinds, n_further) {
         chosen.push((kind, draw.number(0..=3) as usize));
     }
-    let facts: Vec<String> = draw
-        .shuffled(chosen)
+    let mut told = draw.shuffled(chosen);
+    let mut quoted = needed.iter();
+    for fact in told.iter_mut().filter(|fact| needed.contains(fact)) {
+        *fact = *quoted.next().expect("each needed fact is told once");
+    }
+    let facts: Vec<String> = told
         .into_iter()
         .map(|(kind, index)| kind.fact(world, index))
         .collect();

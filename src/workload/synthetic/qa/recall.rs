@@ -29,7 +29,7 @@ fn recall(
 ) -> Exchange {
     let world = World::draw(draw);
     let answer = format!(
-        "The text says: \"{}\" So {}\n#### {}",
+        "The text says: {} So {}\n#### {}",
         kind.fact(&world, 0),
         conclusion(&world),
         word(&world)
@@ -164,7 +164,7 @@ fn place_of_possession(draw: &mut Draw) -> Exchange {
     let person = w.people[0];
     let ask = format!("In which place is the thing that belongs to {person}?");
     let answer = format!(
-        "The text says: \"{owner}\" It also says: \"{place}\" So it is at the {}.\n#### {}",
+        "The text says: {owner} It also says: {place} So it is at the {}.\n#### {}",
         w.places[0], w.places[0]
     );
     exchange(draw, &w, &needed, ask, answer)

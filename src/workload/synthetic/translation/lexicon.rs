@@ -122,21 +122,13 @@ pub(super) const ADJECTIVES: [Word; 12] = [
 ];
 
 /// What can be done.
-pub(super) const VERBS: [Verb; 16] = [
+pub(super) const VERBS: [Verb; 8] = [
     verb("see", "sees", "saw", "vide"),
-    verb("like", "likes", "liked", "placo"),
     verb("find", "finds", "found", "trova"),
     verb("take", "takes", "took", "preno"),
     verb("carry", "carries", "carried", "porto"),
-    verb("hide", "hides", "hid", "kuvro"),
     verb("wash", "washes", "washed", "lavo"),
-    verb("paint", "paints", "painted", "pinto"),
     verb("buy", "buys", "bought", "kompo"),
-    verb("sell", "sells", "sold", "vendo"),
-    verb("lose", "loses", "lost", "perdo"),
     verb("hold", "holds", "held", "teno"),
-    verb("want", "wants", "wanted", "volu"),
-    verb("watch", "watches", "watched", "garda"),
-    verb("bring", "brings", "brought", "lato"),
     verb("love", "loves", "loved", "amo"),
 ];

@@ -84,7 +84,7 @@ fn sentence(draw: &mut Draw) -> Sentence {
 }
 
 fn sentences(draw: &mut Draw) -> Pair {
-    let parts = (0..draw.number(4..=6))
+    let parts = (0..4)
         .map(|_| {
             let sentence = sentence(draw);
             Pair {
@@ -97,7 +97,7 @@ fn sentences(draw: &mut Draw) -> Pair {
 }
 
 fn phrases(draw: &mut Draw) -> Pair {
-    let parts = (0..draw.number(8..=11))
+    let parts = (0..draw.number(8..=9))
         .map(|_| {
             let nouns: &[Word] = if draw.coin() { &BEINGS } else { &THINGS };
             let (phrase, place) = (phrase(draw, nouns), place(draw));
