@@ -1,6 +1,6 @@
 //! Times forwards of m tokens, sizes interleaved, so that a drift of the clock hits all alike.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::analysis::cost::{ForwardTimes, SizeTimes};
 use crate::model::lm::{LanguageModel, ModelError, TokenId};
@@ -9,6 +9,9 @@ use crate::model::loaded::LoadedModel;
 const SIZES: [usize; 13] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32];
 const N_WARMUP: usize = 3;
 const N_REPEATS: usize = 25;
+/// Repeats that a large model gets too; it takes no further ones once [`LONG_ENOUGH`] has passed.
+const N_FEWEST: usize = 5;
+const LONG_ENOUGH: Duration = Duration::from_secs(8);
 /// Forwards of one row before the one that counts: between forwards of many rows, whose threads are
 /// still awake, one takes half as long again as in a stretch of them.
 const N_STEADYING: usize = 12;
@@ -41,7 +44,11 @@ pub fn forward_times(
             ns: Vec::with_capacity(N_REPEATS),
         })
         .collect();
+    let began = Instant::now();
     for repeat in 0..N_WARMUP + N_REPEATS {
+        if repeat >= N_WARMUP + N_FEWEST && began.elapsed() > LONG_ENOUGH {
+            break;
+        }
         for size in &mut sizes {
             let end = context_len + size.n_tokens;
             // One row at a time is what autoregressive decoding does, in a stretch.
