@@ -4,8 +4,9 @@ use super::draw::Draw;
 use super::task::{Exchange, Task, task};
 use super::words::{COLORS, DAYS, MONTHS, PLACES, enumeration};
 
-// A sequence's length belongs to its template: where to stop is not what is asked.
+// The length of a sequence belongs to its template: where to stop is not what is asked.
 const N_LISTED: u32 = 12;
+const N_DOUBLED: u32 = 8;
 const N_LINES: u32 = 6;
 
 pub(super) const TASKS: &[&[Task]] = &[&[
@@ -107,7 +108,6 @@ fn squares(draw: &mut Draw) -> Exchange {
 }
 
 fn doubling(draw: &mut Draw) -> Exchange {
-    const N_DOUBLED: u32 = 8;
     let first = draw.number(3..=99);
     let last = first << (N_DOUBLED - 1);
     let question = match draw.number(0..=2) {

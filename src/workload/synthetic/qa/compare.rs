@@ -13,113 +13,122 @@ pub(super) const TASKS: &[Task] = &[
     task("which_is_farther", which_is_farther),
 ];
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Wanted {
     More,
     Less,
 }
 
+impl Wanted {
+    /// The first of two if more is wanted.
+    fn of<T>(self, [more, less]: [T; 2]) -> T {
+        match self {
+            Self::More => more,
+            Self::Less => less,
+        }
+    }
+}
+
 /// A question about subjects 0 and 1, by the number that facts of a kind give them.
 struct Comparison<'a> {
     kind: Kind,
-    wanted: Wanted,
     ask: String,
     values: [u32; 2],
     /// How the conclusion names the subjects, and their words.
     subjects: [(String, &'a str); 2],
-    /// What the subject of the larger number does, and that of the smaller one.
-    verbs: [&'static str; 2],
+    verb: &'static str,
+    /// What the subject of the larger number is, and that of the smaller one.
+    degrees: [&'static str; 2],
 }
 
 impl Comparison<'_> {
-    fn exchange(self, draw: &mut Draw, world: &World) -> Exchange {
+    fn exchange(self, draw: &mut Draw, world: &World, wanted: Wanted) -> Exchange {
         let [one, other] = [0, 1].map(|index| self.kind.fact(world, index));
         let [value, other_value] = self.values;
-        let is_more = value > other_value;
-        let relation = if is_more { "more" } else { "less" };
-        let [first, second] = &self.subjects;
-        let (larger, smaller) = if is_more {
-            (first, second)
+        let [first, second] = self.subjects;
+        let (relation, ordered) = if value > other_value {
+            ("more", [first, second])
         } else {
-            (second, first)
+            ("less", [second, first])
         };
-        let [more, less] = self.verbs;
-        let word = match self.wanted {
-            Wanted::More => larger.1,
-            Wanted::Less => smaller.1,
-        };
+        let [(larger, _), (smaller, _)] = &ordered;
+        let (verb, [more, less]) = (self.verb, self.degrees);
+        let conclusion = format!("{larger} {verb} {more} and {smaller} {verb} {less}");
+        let (_, word) = wanted.of(ordered);
         let answer = format!(
             "The text says: {one} It also says: {other} {value} is {relation} than {other_value}, so \
-             {} {more} and {} {less}.\n#### {word}",
-            larger.0, smaller.0
+             {conclusion}.\n#### {word}"
         );
         let needed = [(self.kind, 0), (self.kind, 1)];
         exchange(draw, world, &needed, self.ask, answer)
     }
 }
 
-fn ages(draw: &mut Draw, wanted: Wanted, word: &str) -> Exchange {
+fn ages(draw: &mut Draw, wanted: Wanted) -> Exchange {
     let w = World::draw(draw);
     let [p, q, ..] = w.people;
+    let degrees = ["older", "younger"];
     let comparison = Comparison {
         kind: Kind::Age,
-        wanted,
-        ask: format!("Who is {word}, {p} or {q}?"),
+        ask: format!("Who is {}, {p} or {q}?", wanted.of(degrees)),
         values: [w.ages[0], w.ages[1]],
         subjects: [p, q].map(|person| (person.to_string(), person.name)),
-        verbs: ["is older", "is younger"],
+        verb: "is",
+        degrees,
     };
-    comparison.exchange(draw, &w)
+    comparison.exchange(draw, &w, wanted)
 }
 
 fn who_is_older(draw: &mut Draw) -> Exchange {
-    ages(draw, Wanted::More, "older")
+    ages(draw, Wanted::More)
 }
 
 fn who_is_younger(draw: &mut Draw) -> Exchange {
-    ages(draw, Wanted::Less, "younger")
+    ages(draw, Wanted::Less)
 }
 
-fn prices(draw: &mut Draw, wanted: Wanted, word: &str) -> Exchange {
+fn prices(draw: &mut Draw, wanted: Wanted) -> Exchange {
     let w = World::draw(draw);
     let [a, b] = [w.things[0].one, w.things[1].one];
+    let degrees = ["more", "less"];
     let comparison = Comparison {
         kind: Kind::Price,
-        wanted,
-        ask: format!("Which costs {word}, the {a} or the {b}?"),
+        ask: format!("Which costs {}, the {a} or the {b}?", wanted.of(degrees)),
         values: [w.prices[0], w.prices[1]],
         subjects: [a, b].map(|thing| (format!("the {thing}"), thing)),
-        verbs: ["costs more", "costs less"],
+        verb: "costs",
+        degrees,
     };
-    comparison.exchange(draw, &w)
+    comparison.exchange(draw, &w, wanted)
 }
 
 fn what_costs_more(draw: &mut Draw) -> Exchange {
-    prices(draw, Wanted::More, "more")
+    prices(draw, Wanted::More)
 }
 
 fn what_costs_less(draw: &mut Draw) -> Exchange {
-    prices(draw, Wanted::Less, "less")
+    prices(draw, Wanted::Less)
 }
 
-fn distances(draw: &mut Draw, wanted: Wanted, word: &str) -> Exchange {
+fn distances(draw: &mut Draw, wanted: Wanted) -> Exchange {
     let w = World::draw(draw);
     let [a, b, ..] = w.places;
+    let degrees = ["farther", "nearer"];
     let comparison = Comparison {
         kind: Kind::Distance,
-        wanted,
-        ask: format!("Which is {word}, the {a} or the {b}?"),
+        ask: format!("Which is {}, the {a} or the {b}?", wanted.of(degrees)),
         values: [w.miles[0], w.miles[1]],
         subjects: [a, b].map(|place| (format!("the {place}"), place)),
-        verbs: ["is farther", "is nearer"],
+        verb: "is",
+        degrees,
     };
-    comparison.exchange(draw, &w)
+    comparison.exchange(draw, &w, wanted)
 }
 
 fn which_is_nearer(draw: &mut Draw) -> Exchange {
-    distances(draw, Wanted::Less, "nearer")
+    distances(draw, Wanted::Less)
 }
 
 fn which_is_farther(draw: &mut Draw) -> Exchange {
-    distances(draw, Wanted::More, "farther")
+    distances(draw, Wanted::More)
 }

@@ -83,6 +83,29 @@ fn each_kind_of_fact_is_told_once_but_for_two_that_are_compared() {
 }
 
 #[test]
+fn no_other_fact_of_the_kind_speaks_of_what_is_asked() {
+    let mut n_ages = 0;
+    for problem in drawn()
+        .iter()
+        .filter(|problem| problem.template() == "age_of")
+    {
+        let (facts, ask) = parts(&problem.question);
+        let name = ask
+            .strip_prefix("How old is ")
+            .unwrap()
+            .trim_end_matches('?');
+        let ages: Vec<&&str> = facts
+            .iter()
+            .filter(|fact| fact.starts_with(name) && fact.ends_with("years old"))
+            .collect();
+        assert_eq!(ages.len(), 1, "{problem:?}");
+        assert_eq!(number(ages[0]), number(word(&problem.answer)));
+        n_ages += 1;
+    }
+    assert!(n_ages > 200);
+}
+
+#[test]
 fn a_comparison_names_the_side_whose_number_is_larger_or_smaller() {
     let mut n_compared = 0;
     for Problem {
