@@ -3,13 +3,16 @@
 //! The reader of parquet files believes the lengths in them, so that a damaged one could take the
 //! program down. Its digest is compared first.
 
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::model::files::sha256;
+use crate::record::folder::write_whole;
+use crate::record::parquet::WriteError;
 
 /// The list of a folder: one line `DIGEST  NAME` for each table.
-pub const FILE: &str = "SHA256SUMS";
+const FILE: &str = "SHA256SUMS";
 
 /// Moves a table that is written to its place, and its digest to the list.
 ///
@@ -17,11 +20,15 @@ pub const FILE: &str = "SHA256SUMS";
 ///
 /// # Errors
 /// When one of the files cannot be read or written.
-pub(super) fn place(temporary: &Path, path: &Path) -> io::Result<()> {
-    let digest = sha256(temporary)?;
-    list(path, None)?;
-    std::fs::rename(temporary, path)?;
-    list(path, Some(format!("{digest:x}")))
+pub(super) fn place(temporary: &Path, path: &Path) -> Result<(), WriteError> {
+    let fail = |error: io::Error| WriteError::new(path, error);
+    File::open(temporary)
+        .and_then(|file| file.sync_all())
+        .map_err(fail)?;
+    let digest = sha256(temporary).map_err(fail)?;
+    note(path, None)?;
+    std::fs::rename(temporary, path).map_err(fail)?;
+    note(path, Some(format!("{digest:x}")))
 }
 
 /// # Errors
@@ -63,18 +70,16 @@ fn read(sums: &Path) -> io::Result<Vec<String>> {
 }
 
 /// Takes a table's line out of the list, and puts one with a new digest in.
-fn list(path: &Path, digest: Option<String>) -> io::Result<()> {
+fn note(path: &Path, digest: Option<String>) -> Result<(), WriteError> {
     let (sums, name) = parts(path);
-    let old = read(&sums)?;
+    let old = read(&sums).map_err(|error| WriteError::new(&sums, error))?;
     let mut lines = old.clone();
     lines.retain(|line| digest_of(line, &name).is_none());
     lines.extend(digest.map(|digest| format!("{digest}  {name}")));
     if lines == old {
         return Ok(());
     }
-    let temporary = sums.with_extension("tmp");
-    std::fs::write(&temporary, lines.join("\n") + "\n")?;
-    std::fs::rename(&temporary, &sums)
+    write_whole(&sums, (lines.join("\n") + "\n").as_bytes())
 }
 
 #[cfg(test)]

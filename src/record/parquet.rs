@@ -112,12 +112,9 @@ impl<R> TableFile<R> {
         if !self.waiting.is_empty() {
             self.flush()?;
         }
-        let fail = |error: &dyn std::fmt::Display| WriteError::new(&self.path, error);
-        self.writer.finish().map_err(|error| fail(&error))?;
-        File::open(&self.temporary)
-            .and_then(|file| file.sync_all())
-            .map_err(|error| fail(&error))?;
-        place(&self.temporary, &self.path).map_err(|error| fail(&error))
+        let finished = self.writer.finish();
+        finished.map_err(|error| WriteError::new(&self.path, error))?;
+        place(&self.temporary, &self.path)
     }
 }
 
@@ -273,17 +270,15 @@ pub fn write_trials(path: &Path, rows: &[TrialRecord]) -> Result<(), WriteError>
 pub(super) fn write(path: &Path, columns: Vec<Column>) -> Result<(), WriteError> {
     let temporary = path.with_extension("parquet.tmp");
     let height = columns.first().map_or(0, Column::len);
-    let result = DataFrame::new(height, columns)
+    let written = DataFrame::new(height, columns)
         .map_err(|error| error.to_string())
         .and_then(|mut frame| {
             let file = File::create(&temporary).map_err(|error| error.to_string())?;
-            ParquetWriter::new(&file)
-                .finish(&mut frame)
-                .map_err(|error| error.to_string())?;
-            file.sync_all().map_err(|error| error.to_string())?;
-            place(&temporary, path).map_err(|error| error.to_string())
+            let finished = ParquetWriter::new(file).finish(&mut frame);
+            finished.map_err(|error| error.to_string())
         });
-    result.map_err(|reason| WriteError::new(path, reason))
+    written.map_err(|reason| WriteError::new(path, reason))?;
+    place(&temporary, path)
 }
 
 #[cfg(test)]

@@ -35,6 +35,9 @@ pub enum ReadError {
 /// When a file cannot be written.
 pub fn write_trace(folder: &Path, trace: &Trace) -> Result<(), WriteError> {
     std::fs::create_dir_all(folder).map_err(|error| WriteError::new(folder, error))?;
+    let header = folder.join(HEADER);
+    let text = serde_json::to_vec_pretty(trace.header())
+        .map_err(|error| WriteError::new(&header, error))?;
     let prompts = trace.prompts();
     let of = |field: fn(&TracedPrompt) -> usize| -> Vec<u64> {
         prompts.iter().map(|prompt| field(prompt) as u64).collect()
@@ -71,10 +74,7 @@ pub fn write_trace(folder: &Path, trace: &Trace) -> Result<(), WriteError> {
     }
     write(&folder.join(SLOTS), columns)?;
     // The header comes last: a folder that has one is whole.
-    let place = folder.join(HEADER);
-    let text = serde_json::to_vec_pretty(trace.header())
-        .map_err(|error| WriteError::new(&place, error))?;
-    write_whole(&place, &text)
+    write_whole(&header, &text)
 }
 
 /// Reads a trace and checks that it is whole.
@@ -83,10 +83,13 @@ pub fn write_trace(folder: &Path, trace: &Trace) -> Result<(), WriteError> {
 /// [`ReadError`] names the file and what is wrong with it.
 pub fn read_trace(folder: &Path) -> Result<Trace, ReadError> {
     let place = folder.join(HEADER);
-    let header = read_header(&place).map_err(|reason| ReadError::File {
-        path: place,
-        reason,
-    })?;
+    let header: TraceHeader = std::fs::read(&place)
+        .map_err(|error| error.to_string())
+        .and_then(|text| serde_json::from_slice(&text).map_err(|error| error.to_string()))
+        .map_err(|reason| ReadError::File {
+            path: place,
+            reason,
+        })?;
     let prompts = read_table(&folder.join(PROMPTS), read_prompts)?;
     let slots = read_table(&folder.join(SLOTS), |table| {
         read_slots(table, header.entropies.len())
@@ -95,11 +98,6 @@ pub fn read_trace(folder: &Path) -> Result<Trace, ReadError> {
         folder: folder.to_path_buf(),
         error,
     })
-}
-
-fn read_header(path: &Path) -> Result<TraceHeader, String> {
-    let text = std::fs::read(path).map_err(|error| error.to_string())?;
-    serde_json::from_slice(&text).map_err(|error| error.to_string())
 }
 
 fn entropy_column(number: usize) -> String {
