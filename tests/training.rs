@@ -108,6 +108,7 @@ fn gradients_equal_finite_differences_for_both_objectives() {
         ObjectiveSpec::Wedlm {
             block_len: 4,
             n_prediction_streams: 2,
+            min_mask_ratio: 0.0,
             n_end_tokens: 2,
             autoregressive_weight: 1.0,
         },

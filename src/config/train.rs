@@ -132,6 +132,10 @@ pub enum ObjectiveSpec {
         /// Copies of each answer, with masks of their own, beside one memory stream.
         #[serde(default = "one")]
         n_prediction_streams: usize,
+        /// Least share of a block that is masked, at most 1. WeDLM's is 0; a decoder mostly sees
+        /// windows with little filled in.
+        #[serde(default)]
+        min_mask_ratio: f32,
         /// End tokens behind each answer, so that slots behind the end are predictable.
         n_end_tokens: usize,
         /// a in (masked + a · autoregressive) / (1 + a).
@@ -245,9 +249,15 @@ impl TrainSpec {
         if let ObjectiveSpec::Wedlm {
             block_len,
             n_prediction_streams,
+            min_mask_ratio,
             ..
         } = spec.objective
         {
+            if !(0.0..=1.0).contains(&min_mask_ratio) {
+                return Err(refuse(format!(
+                    "objective.min_mask_ratio is {min_mask_ratio}, expected 0 to 1"
+                )));
+            }
             counts.push(("objective.block_len", block_len));
             counts.push(("objective.n_prediction_streams", n_prediction_streams));
         }

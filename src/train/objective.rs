@@ -57,9 +57,15 @@ pub fn batch(
         ObjectiveSpec::Wedlm {
             block_len,
             n_prediction_streams,
+            min_mask_ratio,
             n_end_tokens,
             autoregressive_weight,
         } => {
+            let masks = Masks {
+                block_len,
+                min_ratio: min_mask_ratio,
+                id: special.mask,
+            };
             let documents: Vec<Document> = documents
                 .iter()
                 .map(|document| ended(document, special.end, n_end_tokens))
@@ -74,7 +80,7 @@ pub fn batch(
                 batch.place_memory(first_row, document, &layout);
                 shifted.extend(next_tokens(document, first_row, 0.0));
                 for stream in 0..n_prediction_streams {
-                    let prediction = Prediction::draw(document, block_len, special.mask, rng);
+                    let prediction = Prediction::draw(document, masks, rng);
                     let start = layout.prediction_start(stream);
                     batch.place_prediction(first_row, start, &prediction, &layout);
                     let targets = prediction
@@ -258,6 +264,15 @@ impl Batch {
     }
 }
 
+/// What is masked.
+#[derive(Clone, Copy)]
+struct Masks {
+    block_len: usize,
+    /// Least mask ratio of a block.
+    min_ratio: f32,
+    id: TokenId,
+}
+
 /// A prediction stream of one document.
 struct Prediction {
     /// Position of its first row.
@@ -271,7 +286,8 @@ struct Prediction {
 
 impl Prediction {
     /// Draws a mask ratio per block and masks that share of its answer tokens, without replacement.
-    fn draw(document: &Document, block_len: usize, mask: TokenId, rng: &mut ChaCha8Rng) -> Self {
+    fn draw(document: &Document, masks: Masks, rng: &mut ChaCha8Rng) -> Self {
+        let block_len = masks.block_len;
         let n = document.ids.len();
         let first = first_predicted(document, block_len);
         let mut prediction = Self {
@@ -283,7 +299,8 @@ impl Prediction {
         for start in (first..n).step_by(block_len) {
             let end = (start + block_len).min(n);
             let maskable: Vec<usize> = (start.max(document.prompt_len)..end).collect();
-            let ratio: f32 = rng.random::<f32>().max(1e-8);
+            let share: f32 = rng.random();
+            let ratio = (masks.min_ratio + (1.0 - masks.min_ratio) * share).max(1e-8);
             let n_masked = (ratio * maskable.len() as f32).round_ties_even() as usize;
             let mut masked: Vec<usize> = sample(rng, maskable.len(), n_masked)
                 .into_iter()
@@ -300,7 +317,7 @@ impl Prediction {
                 prediction
                     .masked
                     .push((slot, document.ids[position], ratio));
-                prediction.tokens.push(mask);
+                prediction.tokens.push(masks.id);
                 prediction.positions.push(position as u32);
             }
         }
@@ -348,9 +365,14 @@ mod tests {
     const BLOCK_LEN: usize = 4;
 
     fn wedlm(seed: u64, n_prediction_streams: usize) -> Batch {
+        wedlm_masked(seed, n_prediction_streams, 0.0)
+    }
+
+    fn wedlm_masked(seed: u64, n_prediction_streams: usize, min_mask_ratio: f32) -> Batch {
         let objective = ObjectiveSpec::Wedlm {
             block_len: BLOCK_LEN,
             n_prediction_streams,
+            min_mask_ratio,
             n_end_tokens: 2,
             autoregressive_weight: 1.0,
         };
@@ -381,6 +403,20 @@ mod tests {
                 assert!(position >= document.prompt_len);
             }
         }
+    }
+
+    #[test]
+    fn no_block_has_fewer_masks_than_asked() {
+        let n_masks = |batch: &Batch| {
+            let prediction = &batch.tokens[MEMORY_LEN..MEMORY_LEN + PREDICTION_LEN];
+            let masks = |block: &[TokenId]| block.iter().filter(|&&id| id == SPECIAL.mask).count();
+            prediction.chunks(BLOCK_LEN).map(masks).collect::<Vec<_>>()
+        };
+        let of_seeds = |least: f32| (0..50).map(move |seed| n_masks(&wedlm_masked(seed, 1, least)));
+        // Of the first block one token belongs to the prompt, of the last two are the document's.
+        assert!(of_seeds(1.0).all(|masks| masks == [3, 4, 2]));
+        assert!(of_seeds(0.5).all(|masks| masks[1] >= 2));
+        assert!(of_seeds(0.0).any(|masks| masks[1] < 2));
     }
 
     #[test]
