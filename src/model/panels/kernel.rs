@@ -32,7 +32,7 @@ impl<W: Weight> WithSimd for Part<'_, W> {
             self.block(simd, 0..n_rows, self.panels.clone());
             return;
         }
-        // Blocks of equal size: ten rows as five and five, not as eight and a lonely pair. The panels
+        // Blocks of equal size: six rows as three and three, not as four and a lonely pair. The panels
         // come from memory for the first block and from the cache for the others.
         let n_blocks = n_rows.div_ceil(geometry.max_rows);
         let mut panels = self.panels.clone();
@@ -57,11 +57,7 @@ impl<W: Weight> Part<'_, W> {
             2 => self.walk::<S, 2, 4>(simd, rows.start, panels),
             3 => self.walk::<S, 3, 2>(simd, rows.start, panels),
             4 => self.walk::<S, 4, 2>(simd, rows.start, panels),
-            5 => self.walk::<S, 5, 1>(simd, rows.start, panels),
-            6 => self.walk::<S, 6, 1>(simd, rows.start, panels),
-            7 => self.walk::<S, 7, 1>(simd, rows.start, panels),
-            8 => self.walk::<S, 8, 1>(simd, rows.start, panels),
-            n => assert_eq!(n, 0, "a block has at most eight rows"),
+            n => assert_eq!(n, 0, "a block has at most four rows"),
         }
     }
 
