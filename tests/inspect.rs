@@ -41,14 +41,14 @@ fn change(path: &Path, change: impl FnOnce(&mut Value)) {
 #[test]
 fn an_embedded_model_is_described_with_the_memory_that_it_takes() {
     let found = inspect("embedded:verifier", &["--context", "100"]);
-    assert_eq!(found["n_parameters"], 3_214_080);
+    assert_eq!(found["n_parameters"], 8_851_328);
     assert_eq!(found["problems"], json!([]));
     assert_eq!(found["stored"], json!(["F16"]));
     let shape = &found["shape"];
     let n = |key: &str| shape[key].as_u64().unwrap();
     // Packed weights, as they are on the CPU, have no second matrix for a tied head.
     assert_eq!(shape["tied_head"], true);
-    assert_eq!(found["weight_bytes"], 4 * 3_214_080);
+    assert_eq!(found["weight_bytes"], 4 * 8_851_328);
     // Keys and values of each layer, four bytes each.
     let cache = 2 * n("layers") * 100 * n("kv_heads") * n("head_len") * 4;
     assert_eq!(found["cache_bytes"], cache);
@@ -56,11 +56,11 @@ fn an_embedded_model_is_described_with_the_memory_that_it_takes() {
         "embedded:verifier",
         &["--context", "100", "--dtype", "bf16"],
     );
-    assert_eq!(half["weight_bytes"], 2 * 3_214_080);
+    assert_eq!(half["weight_bytes"], 2 * 8_851_328);
     // What is computed and cached on the CPU is in f32.
     assert_eq!(half["cache_bytes"], cache);
     let text = String::from_utf8(run(&["inspect", "embedded:verifier"]).stdout).unwrap();
-    assert!(text.contains("parameters     3214080\n"), "{text}");
+    assert!(text.contains("parameters     8851328\n"), "{text}");
     assert!(text.contains("none found\n"), "{text}");
 }
 
