@@ -1,8 +1,8 @@
 //! Gradients are right, a resumed training equals an unbroken one, and what is exported reads back.
 
 use std::fs;
-use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
@@ -221,27 +221,24 @@ fn a_resumed_training_ends_with_the_weights_of_an_unbroken_one() {
 }
 
 fn is_resumed(whole: &TrainSpec, broken: &TrainSpec) {
-    train(whole, &mut |_| ControlFlow::Continue(())).unwrap();
+    let go_on = AtomicBool::new(false);
+    train(whole, &go_on, &mut |_| ()).unwrap();
 
+    // Stopped within steps 1 and 5, which are no checkpoints, and at the report of step 4.
     let mut steps = Vec::new();
-    let interruption = train(broken, &mut |progress| {
-        steps.push(progress.step);
-        if progress.step == 4 {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
+    for step in [1, 4, 5] {
+        let stop = AtomicBool::new(step != 4);
+        let interruption = train(broken, &stop, &mut |progress| {
+            steps.push(progress.step);
+            stop.fetch_or(progress.step == step, Ordering::Relaxed);
+        });
+        match interruption {
+            Err(TrainError::Interrupted { step: at }) => assert_eq!(at, step),
+            other => panic!("not interrupted at step {step}: {other:?}"),
         }
-    });
-    assert!(matches!(
-        interruption,
-        Err(TrainError::Interrupted { step: 4 })
-    ));
-    train(broken, &mut |progress| {
-        steps.push(progress.step);
-        ControlFlow::Continue(())
-    })
-    .unwrap();
-    assert_eq!(steps, [2, 4, 6]);
+    }
+    train(broken, &go_on, &mut |progress| steps.push(progress.step)).unwrap();
+    assert_eq!(steps, [1, 2, 4, 5, 6]);
 
     let weights = |spec: &TrainSpec| fs::read(spec.out.join("model.safetensors")).unwrap();
     assert_eq!(weights(whole), weights(broken));
@@ -256,7 +253,7 @@ fn an_exported_checkpoint_decodes_as_the_weights_in_memory() {
             panic!("the weights are random at first");
         };
         *of = model_type;
-        train(&spec, &mut |_| ControlFlow::Continue(())).unwrap();
+        train(&spec, &AtomicBool::new(false), &mut |_| ()).unwrap();
         let checkpoint = Checkpoint::open(spec.out.to_str().unwrap()).unwrap();
         assert_eq!(checkpoint.arch.model_type, name);
         assert_eq!(checkpoint.arch.mask_id, Some(1));
@@ -278,9 +275,9 @@ fn an_exported_checkpoint_decodes_as_the_weights_in_memory() {
 fn a_training_folder_of_another_configuration_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let mut spec = spec(&folder.path().join("model"), "");
-    train(&spec, &mut |_| ControlFlow::Continue(())).unwrap();
+    train(&spec, &AtomicBool::new(false), &mut |_| ()).unwrap();
     spec.seed = 4;
-    let error = train(&spec, &mut |_| ControlFlow::Continue(()))
+    let error = train(&spec, &AtomicBool::new(false), &mut |_| ())
         .unwrap_err()
         .to_string();
     assert!(error.contains("another configuration"), "{error}");

@@ -103,6 +103,13 @@ impl LoadedModels {
         .filter_map(|(role, model)| Some((role, model.as_ref()?)))
     }
 
+    /// Models that are loaded, in the same order.
+    pub fn all_mut(&mut self) -> impl Iterator<Item = &mut LoadedModel> {
+        [&mut self.verifier, &mut self.drafter, &mut self.window]
+            .into_iter()
+            .flatten()
+    }
+
     /// The tokenizer that all share.
     ///
     /// # Panics

@@ -5,10 +5,8 @@ use std::sync::OnceLock;
 
 use serde_json::json;
 
-use crate::analysis::cost::ForwardTimes;
 use crate::cli::PlanArgs;
 use crate::cmd::Failure;
-use crate::cmd::calibrate::forward_times;
 use crate::cmd::measure::Prompt;
 use crate::cmd::models::{LoadedModels, ModelNames};
 use crate::cmd::prompts;
@@ -21,9 +19,6 @@ use crate::model::threads::build_pool;
 use crate::plan::Plan;
 use crate::record::folder::now;
 use crate::record::manifest::{GIT_REVISION, Machine, Manifest, Status, VERSION};
-
-/// Context at which forwards are timed: about the middle of a generation.
-const CALIBRATION_CONTEXT: usize = 96;
 
 /// The flags that are short for `--set`.
 pub(super) fn overrides(args: &PlanArgs) -> Vec<String> {
@@ -162,23 +157,4 @@ pub(super) fn manifest(
         replay_check: None,
         experiments: BTreeMap::new(),
     }
-}
-
-/// What forwards of every model that is loaded take.
-///
-/// # Errors
-/// Those of the models.
-pub(super) fn calibrate(models: &mut LoadedModels) -> Result<Vec<ForwardTimes>, Failure> {
-    let mut times = Vec::new();
-    for model in [
-        &mut models.verifier,
-        &mut models.drafter,
-        &mut models.window,
-    ]
-    .into_iter()
-    .flatten()
-    {
-        times.push(forward_times(model, CALIBRATION_CONTEXT)?);
-    }
-    Ok(times)
 }

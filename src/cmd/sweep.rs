@@ -11,6 +11,7 @@ use crate::analysis::run_costs::RunCosts;
 use crate::analysis::summary::{Summariser, summarise};
 use crate::cli::SweepArgs;
 use crate::cmd::Failure;
+use crate::cmd::calibrate::Calibration;
 use crate::cmd::download::fetch;
 use crate::cmd::judge::Judge;
 use crate::cmd::measure::measure;
@@ -21,7 +22,7 @@ use crate::cmd::replay_sweep::{Replayed, checked, recorded};
 use crate::cmd::replayable::{Split, header};
 use crate::cmd::resume::open_folder;
 use crate::cmd::run_folder::{config_hash, read_manifest};
-use crate::cmd::setup::{calibrate, manifest, model_names, open, overrides, set_threads};
+use crate::cmd::setup::{manifest, model_names, open, overrides, set_threads};
 use crate::config::replay::SweepMode;
 use crate::config::{SweepSpec, load_sweep};
 use crate::plan::halving::Course;
@@ -92,8 +93,7 @@ pub(super) fn measured(
     let (mut journal, mut entries) = Journal::open(&folder.path)?;
     folder.write_manifest(&manifest)?;
 
-    let times = calibrate(&mut models)?;
-    manifest.costs = Some(json!(times));
+    let mut calibration = Calibration::start(&mut models)?;
     let settings = settings(&sweep, &models)?;
     let mut recorded = match &header {
         Some(header) if !split.replayed.is_empty() => {
@@ -118,7 +118,15 @@ pub(super) fn measured(
         shard: args.shard,
         fail_fast: args.fail_fast,
     };
-    let end = measure_all(&job, &mut models, &mut journal, &mut entries, &mut judge)?;
+    let end = measure_all(
+        &job,
+        &mut models,
+        &mut calibration,
+        &mut journal,
+        &mut entries,
+        &mut judge,
+    )?;
+    manifest.costs = Some(json!(calibration.times()));
     if let (Some((recorded, _)), End::Complete) = (&mut recorded, &end) {
         recorded.calibrate_again(&folder.path, &prompts, &settings, &mut models)?;
     }

@@ -1,7 +1,5 @@
 //! `train`: one training file to one checkpoint.
 
-use std::ops::ControlFlow;
-use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -20,7 +18,7 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
     );
     let stop = on_interrupt()?;
     let mut first = None;
-    let summary = train(&spec, &mut |progress: Progress| {
+    let summary = train(&spec, &stop, &mut |progress: Progress| {
         // Steps before the first report may be those of an interrupted run, which took no time here.
         let (first_step, since) = *first.get_or_insert_with(|| {
             bar.set_position(progress.step as u64);
@@ -47,11 +45,6 @@ pub fn run(args: &TrainArgs) -> Result<(), Failure> {
         }
         bar.set_message(message);
         bar.set_position(progress.step as u64);
-        if stop.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
     })?;
     bar.finish_and_clear();
     println!(

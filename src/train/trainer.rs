@@ -2,9 +2,9 @@
 
 mod saved;
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
@@ -85,13 +85,14 @@ pub struct TrainSummary {
 const REPORT_EVERY: usize = 20;
 
 /// Runs a training file to its end, or resumes it from `OUT/checkpoint`. `report` is called every
-/// few steps and at every checkpoint; when it breaks, the run is saved and ends.
+/// few steps and at every checkpoint. Once `stop` is set, the step in flight is finished and saved.
 ///
 /// # Errors
 /// See [`TrainError`].
 pub fn train(
     spec: &TrainSpec,
-    report: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    stop: &AtomicBool,
+    report: &mut dyn FnMut(Progress),
 ) -> Result<TrainSummary, TrainError> {
     let mut run = Run::open(spec)?;
     let tokenizer = run.tokenizer.clone();
@@ -124,16 +125,19 @@ pub fn train(
             .step
             .is_multiple_of(spec.schedule.checkpoint_every)
             || run.state.step == spec.schedule.n_steps;
-        if !is_checkpoint && !run.state.step.is_multiple_of(REPORT_EVERY) {
+        let is_stopped = || stop.load(Ordering::Relaxed);
+        let is_reported = run.state.step.is_multiple_of(REPORT_EVERY);
+        if !(is_checkpoint || is_reported || is_stopped()) {
             continue;
         }
         run.state.recent_loss = since_report.loss();
-        let flow = report(since_report.progress(spec, run.state.step));
+        report(since_report.progress(spec, run.state.step));
         since_report = Meter::default();
-        if is_checkpoint || flow.is_break() {
+        let is_stopped = is_stopped();
+        if is_checkpoint || is_stopped {
             run.save()?;
         }
-        if flow.is_break() {
+        if is_stopped {
             return Err(TrainError::Interrupted {
                 step: run.state.step,
             });

@@ -154,8 +154,8 @@ pub fn forwards(view: &SweepView) -> TableView {
         caption: format!(
             "Expected: what the forwards of a trial would give if nothing else took time, as in Leviathan et al. \
              2023, but of the rounds that it ran and with the measured time of a forward of as many rows. \
-             Realised: the measured speedup. Both are without prefill. Forwards were timed at one context \
-             before the trials ran, so a little more than 1 is possible. {} {LOSSY}",
+             Realised: the measured speedup. Both are without prefill. Forwards were timed at one context, \
+             before the trials and between prompts, so a little more than 1 is possible. {} {LOSSY}",
             intervals(view)
         ),
         columns: vec![
