@@ -1,10 +1,10 @@
 //! A matrix of weights on the CPU, laid out for products of a few rows in f32.
 //!
 //! The columns lie in panels as wide as two vectors of the processor, one panel behind the other; in a
-//! panel, the inputs follow each other. A product walks through two panels at once for up to four rows:
-//! per input, it loads the weights once and multiplies them with that input of each row. More rows walk
-//! through the same two panels again, which are in the cache by then. So weights are read once from
-//! memory, and several rows cost little more than one while memory is the limit.
+//! panel, the inputs follow each other. A product walks through a panel for up to twelve rows at once: per
+//! input, it loads the weights once and multiplies them with that input of each row, and while memory is
+//! the limit several rows cost little more than one. More rows walk through the same panels again, which
+//! are in the cache by then, so that weights are read once from memory.
 //!
 //! Weights may be stored in half the bits ([`weight`]): one row is then nearly twice as fast where memory
 //! is the limit.
@@ -92,7 +92,7 @@ impl Geometry {
     fn of<S: Simd>() -> Self {
         Self {
             width: VECTORS * S::F32_LANES,
-            max_rows: if S::REGISTER_COUNT >= 32 { 4 } else { 3 },
+            max_rows: if S::REGISTER_COUNT >= 32 { 12 } else { 3 },
             has_vectors: !S::IS_SCALAR,
         }
     }
@@ -115,6 +115,9 @@ const LINE: usize = 64;
 
 /// Multiply-adds that are worth another thread: some ten microseconds, as long as it takes to wake one.
 const MIN_WORK: usize = 96 * 1024;
+
+/// Rows whose arithmetic takes about as long as reading the weights from a cache.
+const ROWS_PER_READ: usize = 4;
 
 /// More parts than threads, so that a thread that comes late finds less left to do.
 const PARTS_PER_THREAD: usize = 2;
@@ -311,8 +314,7 @@ impl PanelMatrix {
         if n_threads == 1 {
             return 1;
         }
-        let passes = n_rows.div_ceil(self.geometry.max_rows);
-        let work = self.in_len * self.out_len * passes;
+        let work = self.in_len * self.out_len * n_rows.div_ceil(ROWS_PER_READ);
         (work / MIN_WORK).clamp(1, n_threads * PARTS_PER_THREAD)
     }
 }

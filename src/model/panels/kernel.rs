@@ -28,13 +28,14 @@ impl<W: Weight> WithSimd for Part<'_, W> {
         let geometry = Geometry::of::<S>();
         assert_eq!(geometry, self.of.geometry, "packed for another processor");
         let n_rows = self.lines.len();
-        if n_rows <= geometry.max_rows {
+        let max_rows = geometry.max_rows.min(W::MAX_ROWS);
+        if n_rows <= max_rows {
             self.block(simd, 0..n_rows, self.panels.clone());
             return;
         }
-        // Blocks of equal size: six rows as three and three, not as four and a lonely pair. The panels
-        // come from memory for the first block and from the cache for the others.
-        let n_blocks = n_rows.div_ceil(geometry.max_rows);
+        // Blocks of equal size: fourteen rows as seven and seven, not as twelve and a lonely pair. The
+        // panels come from memory for the first block and from the cache for the others.
+        let n_blocks = n_rows.div_ceil(max_rows);
         let mut panels = self.panels.clone();
         while !panels.is_empty() {
             let pair = panels.start..panels.end.min(panels.start + 2);
@@ -48,16 +49,24 @@ impl<W: Weight> WithSimd for Part<'_, W> {
 }
 
 impl<W: Weight> Part<'_, W> {
-    /// Several panels at a time, as many as the registers hold sums of: a processor fetches ahead better
-    /// from several places than from one, and eight chains of additions hide the latency of one.
+    /// One row walks through four panels at a time, since eight chains of additions hide the latency of one.
+    /// More rows have chains enough in one panel, as many as the registers hold sums of beside the weights.
     #[inline(always)]
     fn block<S: Simd>(&mut self, simd: S, rows: Range<usize>, panels: Range<usize>) {
         match rows.len() {
             1 => self.walk::<S, 1, 4>(simd, rows.start, panels),
-            2 => self.walk::<S, 2, 4>(simd, rows.start, panels),
-            3 => self.walk::<S, 3, 2>(simd, rows.start, panels),
-            4 => self.walk::<S, 4, 2>(simd, rows.start, panels),
-            n => assert_eq!(n, 0, "a block has at most four rows"),
+            2 => self.walk::<S, 2, 1>(simd, rows.start, panels),
+            3 => self.walk::<S, 3, 1>(simd, rows.start, panels),
+            4 => self.walk::<S, 4, 1>(simd, rows.start, panels),
+            5 => self.walk::<S, 5, 1>(simd, rows.start, panels),
+            6 => self.walk::<S, 6, 1>(simd, rows.start, panels),
+            7 => self.walk::<S, 7, 1>(simd, rows.start, panels),
+            8 => self.walk::<S, 8, 1>(simd, rows.start, panels),
+            9 => self.walk::<S, 9, 1>(simd, rows.start, panels),
+            10 => self.walk::<S, 10, 1>(simd, rows.start, panels),
+            11 => self.walk::<S, 11, 1>(simd, rows.start, panels),
+            12 => self.walk::<S, 12, 1>(simd, rows.start, panels),
+            n => assert_eq!(n, 0, "a block has at most twelve rows"),
         }
     }
 

@@ -20,6 +20,8 @@ pub trait Weight: Copy + Debug + Send + Sync + 'static {
     type Words<S: Simd>: Copy;
     /// Columns that share a word.
     const PER_WORD: usize;
+    /// Most rows whose sums leave registers for widening the weights.
+    const MAX_ROWS: usize;
 
     /// Input after input of a panel.
     fn inputs<S: Simd>(panel: &[Self::Word]) -> &[Self::Words<S>];
@@ -38,6 +40,7 @@ impl Weight for f32 {
     type Word = f32;
     type Words<S: Simd> = [S::f32s; VECTORS];
     const PER_WORD: usize = 1;
+    const MAX_ROWS: usize = 12;
 
     #[inline(always)]
     fn inputs<S: Simd>(panel: &[f32]) -> &[[S::f32s; VECTORS]] {
@@ -76,6 +79,7 @@ impl<H: Half> Weight for H {
     type Word = u32;
     type Words<S: Simd> = S::u32s;
     const PER_WORD: usize = VECTORS;
+    const MAX_ROWS: usize = 8;
 
     #[inline(always)]
     fn inputs<S: Simd>(panel: &[u32]) -> &[S::u32s] {
