@@ -14,7 +14,7 @@ use wedlm_bench::stats::interval::Interval;
 const CONFIG: &str = "\
 name: reported
 models: {verifier: \"embedded:verifier\", drafter: \"embedded:drafter-10\", window: \"embedded:wedlm\"}
-workload: {source: \"synthetic:mix\", limit: 7, seed: 9, max_new_tokens: 40}
+workload: {source: \"synthetic:mix\", limit: 4, seed: 9, max_new_tokens: 40}
 decoders:
   - {name: fixed-k, kind: speculative, stop: {kind: fixed}, grid: {max_draft_len: [2, 4]}}
   - {name: ebsd, kind: speculative, stop: {kind: absolute}, grid: {stop.theta_abs: [0.3, 1.0], max_draft_len: [4, 8]}}
