@@ -83,8 +83,6 @@ impl<'a, W: Weight> Panels<'a, W> {
 pub(super) struct Geometry {
     /// Columns of a panel.
     pub width: usize,
-    /// Rows whose sums fit into the registers beside the weights.
-    max_rows: usize,
     has_vectors: bool,
 }
 
@@ -92,7 +90,6 @@ impl Geometry {
     fn of<S: Simd>() -> Self {
         Self {
             width: VECTORS * S::F32_LANES,
-            max_rows: if S::REGISTER_COUNT >= 32 { 12 } else { 3 },
             has_vectors: !S::IS_SCALAR,
         }
     }

@@ -28,7 +28,12 @@ impl<W: Weight> WithSimd for Part<'_, W> {
         let geometry = Geometry::of::<S>();
         assert_eq!(geometry, self.of.geometry, "packed for another processor");
         let n_rows = self.lines.len();
-        let max_rows = geometry.max_rows.min(W::MAX_ROWS);
+        // Rows whose sums fit into the registers beside the weights.
+        let max_rows = if S::REGISTER_COUNT >= 32 {
+            W::MAX_ROWS
+        } else {
+            3
+        };
         if n_rows <= max_rows {
             self.block(simd, 0..n_rows, self.panels.clone());
             return;

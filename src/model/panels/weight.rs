@@ -20,7 +20,7 @@ pub trait Weight: Copy + Debug + Send + Sync + 'static {
     type Words<S: Simd>: Copy;
     /// Columns that share a word.
     const PER_WORD: usize;
-    /// Most rows whose sums leave registers for widening the weights.
+    /// Most rows whose sums leave registers for widening the weights, where there are 32 of them.
     const MAX_ROWS: usize;
 
     /// Input after input of a panel.
