@@ -244,13 +244,25 @@ fn every_number_of_half_the_bits_is_multiplied_as_what_it_is() {
                 Dtype::F32 | Dtype::Bf16 => bf16::from_bits(bits).to_f32(),
             })
             .collect();
-        let matrix = packed_here(&weights, (1, weights.len()), dtype);
-        for row in [vec![1.0], vec![1.0; 5]] {
-            for product in matrix.multiply(&row).chunks_exact(weights.len()) {
-                for (product, weight) in product.iter().zip(&weights) {
+        let check = |products: Vec<f32>| {
+            for products in products.chunks_exact(weights.len()) {
+                for (product, weight) in products.iter().zip(&weights) {
                     let is_same = product == weight || product.is_nan() && weight.is_nan();
                     assert!(is_same, "{dtype}: {product} {weight}");
                 }
+            }
+        };
+        let shape = (1, weights.len());
+        for rows in [vec![1.0], vec![1.0; 5]] {
+            check(packed_here(&weights, shape, dtype).multiply(&rows));
+            let packed =
+                PanelMatrix::pack_as(Geometry::of::<pulp::Scalar>(), &weights, shape, dtype);
+            check(multiply_with(pulp::Scalar::new(), &packed, &rows));
+            #[cfg(target_arch = "x86_64")]
+            if let Some(narrow) = pulp::x86::V3::try_new() {
+                let geometry = Geometry::of::<pulp::x86::V3>();
+                let packed = PanelMatrix::pack_as(geometry, &weights, shape, dtype);
+                check(multiply_with(narrow, &packed, &rows));
             }
         }
     }
