@@ -165,8 +165,7 @@ fn the_training_page_explains_every_key() {
             n_documents: 1,
         },
         ObjectiveSpec::Wedlm {
-            block_len: 1,
-            n_prediction_streams: 1,
+            block_lens: vec![1],
             min_mask_ratio: 0.0,
             n_end_tokens: 1,
             autoregressive_weight: 1.0,

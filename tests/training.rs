@@ -106,8 +106,7 @@ fn gradients_equal_finite_differences_for_both_objectives() {
     let objectives = [
         ObjectiveSpec::Autoregressive { prompt_weight: 0.3 },
         ObjectiveSpec::Wedlm {
-            block_len: 4,
-            n_prediction_streams: 2,
+            block_lens: vec![4, 3],
             min_mask_ratio: 0.0,
             n_end_tokens: 2,
             autoregressive_weight: 1.0,
@@ -116,7 +115,7 @@ fn gradients_equal_finite_differences_for_both_objectives() {
     for objective in objectives {
         let device = Device::flex().autodiff();
         let batch = objective::batch(
-            objective,
+            &objective,
             &documents(),
             SPECIAL,
             &mut ChaCha8Rng::seed_from_u64(5),

@@ -118,7 +118,7 @@ impl DataSpec {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum ObjectiveSpec {
     /// Next-token cross-entropy.
@@ -128,10 +128,9 @@ pub enum ObjectiveSpec {
     },
     /// Masked prediction beside an autoregressive stream (WeDLM's adaptation).
     Wedlm {
-        block_len: usize,
-        /// Copies of each answer, with masks of their own, beside one memory stream.
-        #[serde(default = "one")]
-        n_prediction_streams: usize,
+        /// One prediction stream per entry beside one memory stream: a copy of the answer, cut
+        /// into blocks of that many tokens, with masks of its own.
+        block_lens: Vec<usize>,
         /// Least share of a block that is masked, at most 1. WeDLM's is 0; a decoder mostly sees
         /// windows with little filled in.
         #[serde(default)]
@@ -247,19 +246,18 @@ impl TrainSpec {
         let in_turn = spec.data.n_in_turn.values();
         counts.extend(in_turn.map(|&n| ("data.n_in_turn", n)));
         if let ObjectiveSpec::Wedlm {
-            block_len,
-            n_prediction_streams,
+            block_lens,
             min_mask_ratio,
             ..
-        } = spec.objective
+        } = &spec.objective
         {
-            if !(0.0..=1.0).contains(&min_mask_ratio) {
+            if !(0.0..=1.0).contains(min_mask_ratio) {
                 return Err(refuse(format!(
                     "objective.min_mask_ratio is {min_mask_ratio}, expected 0 to 1"
                 )));
             }
-            counts.push(("objective.block_len", block_len));
-            counts.push(("objective.n_prediction_streams", n_prediction_streams));
+            counts.push(("the number of objective.block_lens", block_lens.len()));
+            counts.extend(block_lens.iter().map(|&n| ("objective.block_lens", n)));
         }
         for (key, value) in counts {
             if value == 0 {

@@ -45,24 +45,22 @@ pub struct Target {
 
 /// Builds the batch of an objective.
 pub fn batch(
-    objective: ObjectiveSpec,
+    objective: &ObjectiveSpec,
     documents: &[Document],
     special: SpecialIds,
     rng: &mut ChaCha8Rng,
 ) -> Batch {
-    match objective {
+    match *objective {
         ObjectiveSpec::Autoregressive { prompt_weight } => {
             autoregressive(documents, special, prompt_weight)
         }
         ObjectiveSpec::Wedlm {
-            block_len,
-            n_prediction_streams,
+            ref block_lens,
             min_mask_ratio,
             n_end_tokens,
             autoregressive_weight,
         } => {
             let masks = Masks {
-                block_len,
                 min_ratio: min_mask_ratio,
                 id: special.mask,
             };
@@ -70,24 +68,23 @@ pub fn batch(
                 .iter()
                 .map(|document| ended(document, special.end, n_end_tokens))
                 .collect();
-            let layout = Layout::of(&documents, block_len, n_prediction_streams);
-            let mut batch = Batch::with_rows(documents.len(), layout.len(), special);
-            batch.may_attend = Some(vec![false; documents.len() * layout.len() * layout.len()]);
+            let layout = Layout::of(&documents, block_lens);
+            let mut batch = Batch::with_rows(documents.len(), layout.len, special);
+            batch.may_attend = Some(vec![false; documents.len() * layout.len * layout.len]);
             let mut masked = Vec::new();
             let mut shifted = Vec::new();
             for (index, document) in documents.iter().enumerate() {
-                let first_row = index * layout.len();
+                let first_row = index * layout.len;
                 batch.place_memory(first_row, document, &layout);
                 shifted.extend(next_tokens(document, first_row, 0.0));
-                for stream in 0..n_prediction_streams {
-                    let prediction = Prediction::draw(document, masks, rng);
-                    let start = layout.prediction_start(stream);
-                    batch.place_prediction(first_row, start, &prediction, &layout);
+                for stream in &layout.streams {
+                    let prediction = Prediction::draw(document, stream.block_len, masks, rng);
+                    batch.place_prediction(first_row, stream, &prediction, layout.memory_len);
                     let targets = prediction
                         .masked
                         .iter()
                         .map(|&(slot, token, ratio)| Target {
-                            row: first_row + start + slot,
+                            row: first_row + stream.start + slot,
                             token,
                             weight: 1.0 / (ratio + 1e-8),
                         });
@@ -177,34 +174,41 @@ fn longest(documents: &[Document]) -> usize {
 /// predict, and no other block reads them, so that prediction streams begin with the first block
 /// that reaches into the answer.
 struct Layout {
-    block_len: usize,
     memory_len: usize,
-    prediction_len: usize,
-    n_prediction_streams: usize,
+    streams: Vec<Stream>,
+    /// Rows of a document.
+    len: usize,
+}
+
+/// Rows of a prediction stream.
+struct Stream {
+    block_len: usize,
+    /// Rows of the document before it.
+    start: usize,
+    len: usize,
 }
 
 impl Layout {
-    fn of(documents: &[Document], block_len: usize, n_prediction_streams: usize) -> Self {
-        let prediction_len = documents
-            .iter()
-            .map(|document| document.ids.len() - first_predicted(document, block_len))
-            .max()
-            .unwrap_or(0);
-        Self {
-            block_len,
-            memory_len: longest(documents),
-            prediction_len,
-            n_prediction_streams,
+    fn of(documents: &[Document], block_lens: &[usize]) -> Self {
+        let memory_len = longest(documents);
+        let mut len = memory_len;
+        let mut streams = Vec::new();
+        for &block_len in block_lens {
+            let of_document =
+                |document: &Document| document.ids.len() - first_predicted(document, block_len);
+            let stream = Stream {
+                block_len,
+                start: len,
+                len: documents.iter().map(of_document).max().unwrap_or(0),
+            };
+            len += stream.len;
+            streams.push(stream);
         }
-    }
-
-    /// Rows of a document.
-    fn len(&self) -> usize {
-        self.memory_len + self.n_prediction_streams * self.prediction_len
-    }
-
-    fn prediction_start(&self, stream: usize) -> usize {
-        self.memory_len + stream * self.prediction_len
+        Self {
+            memory_len,
+            streams,
+            len,
+        }
     }
 }
 
@@ -242,24 +246,25 @@ impl Batch {
         }
     }
 
-    /// A prediction stream, `start` rows behind `first_row`. Its rows see the memory of earlier
-    /// blocks and their own block in physical order (`finetune/` of the WeDLM release).
+    /// A prediction stream. Its rows see the memory of earlier blocks and their own block in
+    /// physical order (`finetune/` of the WeDLM release).
     fn place_prediction(
         &mut self,
         first_row: usize,
-        start: usize,
+        stream: &Stream,
         prediction: &Prediction,
-        layout: &Layout,
+        memory_len: usize,
     ) {
         let n = prediction.tokens.len();
-        let rows = first_row + start;
+        let rows = first_row + stream.start;
         self.tokens[rows..rows + n].copy_from_slice(&prediction.tokens);
         self.positions[rows..rows + n].copy_from_slice(&prediction.positions);
-        for offset in 0..layout.prediction_len {
-            let block_start = offset / layout.block_len * layout.block_len;
-            let memory_end = (prediction.first + block_start).min(layout.memory_len);
+        for offset in 0..stream.len {
+            let block_start = offset / stream.block_len * stream.block_len;
+            let memory_end = (prediction.first + block_start).min(memory_len);
+            let own_block = stream.start + block_start..stream.start + offset + 1;
             self.allow(rows + offset, 0..memory_end);
-            self.allow(rows + offset, start + block_start..start + offset + 1);
+            self.allow(rows + offset, own_block);
         }
     }
 }
@@ -267,7 +272,6 @@ impl Batch {
 /// What is masked.
 #[derive(Clone, Copy)]
 struct Masks {
-    block_len: usize,
     /// Least mask ratio of a block.
     min_ratio: f32,
     id: TokenId,
@@ -286,8 +290,7 @@ struct Prediction {
 
 impl Prediction {
     /// Draws a mask ratio per block and masks that share of its answer tokens, without replacement.
-    fn draw(document: &Document, masks: Masks, rng: &mut ChaCha8Rng) -> Self {
-        let block_len = masks.block_len;
+    fn draw(document: &Document, block_len: usize, masks: Masks, rng: &mut ChaCha8Rng) -> Self {
         let n = document.ids.len();
         let first = first_predicted(document, block_len);
         let mut prediction = Self {
@@ -349,7 +352,7 @@ mod tests {
     fn the_autoregressive_rows_predict_the_next_token_up_to_the_end() {
         let objective = ObjectiveSpec::Autoregressive { prompt_weight: 0.0 };
         let batch = batch(
-            objective,
+            &objective,
             &documents(),
             SPECIAL,
             &mut ChaCha8Rng::seed_from_u64(1),
@@ -365,19 +368,18 @@ mod tests {
     const BLOCK_LEN: usize = 4;
 
     fn wedlm(seed: u64, n_prediction_streams: usize) -> Batch {
-        wedlm_masked(seed, n_prediction_streams, 0.0)
+        wedlm_masked(seed, vec![BLOCK_LEN; n_prediction_streams], 0.0)
     }
 
-    fn wedlm_masked(seed: u64, n_prediction_streams: usize, min_mask_ratio: f32) -> Batch {
+    fn wedlm_masked(seed: u64, block_lens: Vec<usize>, min_mask_ratio: f32) -> Batch {
         let objective = ObjectiveSpec::Wedlm {
-            block_len: BLOCK_LEN,
-            n_prediction_streams,
+            block_lens,
             min_mask_ratio,
             n_end_tokens: 2,
             autoregressive_weight: 1.0,
         };
         batch(
-            objective,
+            &objective,
             &documents(),
             SPECIAL,
             &mut ChaCha8Rng::seed_from_u64(seed),
@@ -412,7 +414,9 @@ mod tests {
             let masks = |block: &[TokenId]| block.iter().filter(|&&id| id == SPECIAL.mask).count();
             prediction.chunks(BLOCK_LEN).map(masks).collect::<Vec<_>>()
         };
-        let of_seeds = |least: f32| (0..50).map(move |seed| n_masks(&wedlm_masked(seed, 1, least)));
+        let of_seeds = |least: f32| {
+            (0..50).map(move |seed| n_masks(&wedlm_masked(seed, vec![BLOCK_LEN], least)))
+        };
         // Of the first block one token belongs to the prompt, of the last two are the document's.
         assert!(of_seeds(1.0).all(|masks| masks == [3, 4, 2]));
         assert!(of_seeds(0.5).all(|masks| masks[1] >= 2));
@@ -452,6 +456,33 @@ mod tests {
                 assert_eq!(sees(start + query, key), of_own_block);
             }
         }
+    }
+
+    #[test]
+    fn each_stream_has_blocks_of_its_own_length() {
+        let batch = wedlm_masked(3, vec![BLOCK_LEN, 7], 1.0);
+        // Blocks of 7 begin with the document: its answer, from position 5 on, is in the first.
+        let wide = MEMORY_LEN + PREDICTION_LEN;
+        assert_eq!(batch.len, wide + MEMORY_LEN);
+        let mask = batch.may_attend.as_ref().unwrap();
+        let sees = |query: usize, key: usize| mask[query * batch.len + key];
+        for query in 0..MEMORY_LEN {
+            let block_start = query / 7 * 7;
+            for key in 0..batch.len {
+                let of_memory = key < block_start;
+                let of_own_block = (wide + block_start..=wide + query).contains(&key);
+                assert_eq!(sees(wide + query, key), of_memory || of_own_block);
+            }
+        }
+        let wide_targets = batch
+            .targets
+            .iter()
+            .filter(|t| t.row < batch.len && t.row >= wide);
+        assert_eq!(
+            wide_targets.count(),
+            7 + 2,
+            "the answer and its end, all masked"
+        );
     }
 
     #[test]

@@ -245,7 +245,7 @@ impl<'a> Run<'a> {
         Ok(documents
             .chunks(share)
             .map(|documents| {
-                objective::batch(self.spec.objective, documents, self.special, &mut rng)
+                objective::batch(&self.spec.objective, documents, self.special, &mut rng)
             })
             .collect())
     }
