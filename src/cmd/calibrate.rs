@@ -7,6 +7,7 @@ use crate::analysis::cost::{ForwardTimes, SizeTimes};
 use crate::cmd::models::LoadedModels;
 use crate::model::lm::{LanguageModel, ModelError, TokenId};
 use crate::model::loaded::LoadedModel;
+use crate::model::threads::with_all_awake;
 
 const SIZES: [usize; 13] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32];
 const LARGEST: usize = SIZES[SIZES.len() - 1];
@@ -37,11 +38,9 @@ impl Calibration {
     /// # Errors
     /// Those of the models.
     pub fn start(models: &mut LoadedModels) -> Result<Self, ModelError> {
-        let mut times: Vec<ForwardTimes> = models.all_mut().map(|model| untimed(model)).collect();
+        let times: Vec<ForwardTimes> = models.all_mut().map(|model| untimed(model)).collect();
         for _ in 0..N_WARMUP {
-            for (model, times) in models.all_mut().zip(&mut times) {
-                pass(model, &mut times.clone())?;
-            }
+            pass(models, &mut times.clone())?;
         }
         let mut calibration = Self {
             times,
@@ -74,9 +73,7 @@ impl Calibration {
 
     fn pass(&mut self, models: &mut LoadedModels) -> Result<(), ModelError> {
         let started = Instant::now();
-        for (model, times) in models.all_mut().zip(&mut self.times) {
-            pass(model, times)?;
-        }
+        pass(models, &mut self.times)?;
         self.n_passes += 1;
         self.spent += started.elapsed();
         Ok(())
@@ -100,8 +97,16 @@ fn untimed(model: &LoadedModel) -> ForwardTimes {
     }
 }
 
+/// A pass of each model, with threads that are awake as in a generation.
+fn pass(models: &mut LoadedModels, times: &mut [ForwardTimes]) -> Result<(), ModelError> {
+    with_all_awake(models.use_threads(), || {
+        let mut pairs = models.all_mut().zip(times);
+        pairs.try_for_each(|(model, times)| pass_of(model, times))
+    })
+}
+
 /// One forward of each size; logits of every new row are read, as verification does.
-fn pass(model: &mut LoadedModel, times: &mut ForwardTimes) -> Result<(), ModelError> {
+fn pass_of(model: &mut LoadedModel, times: &mut ForwardTimes) -> Result<(), ModelError> {
     let lm = &mut model.lm;
     let context_len = times.context_len;
     // Any token does: the time of a forward does not depend on it.

@@ -10,6 +10,7 @@ use crate::engine::session::{EngineError, Request, decode_batch, decode_in_strea
 use crate::engine::shared;
 use crate::engine::step::Generation;
 use crate::model::lm::TokenId;
+use crate::model::threads::with_all_awake;
 use crate::plan::Trial;
 use crate::policy::sample::Sampling;
 use crate::policy::stop::StopState;
@@ -83,10 +84,12 @@ pub fn measure_batch(
     if let Some(first) = prompts.first() {
         models.warm_up(&trial.decoder, &first.ids);
     }
-    let mut pair = models.borrow_batch(trial.decoder.batch_size());
-    let started = Instant::now();
-    let decoded = decode_batch(&trial.decoder, &mut pair, &requests);
-    let elapsed = started.elapsed();
+    let (decoded, elapsed) = with_all_awake(models.use_threads(), || {
+        let mut pair = models.borrow_batch(trial.decoder.batch_size());
+        let started = Instant::now();
+        let decoded = decode_batch(&trial.decoder, &mut pair, &requests);
+        (decoded, started.elapsed())
+    });
     let entries = prompts
         .iter()
         .map(|prompt| empty_entry(trial, prompt, repeat));
@@ -128,7 +131,9 @@ pub fn measure(
     let request = settings.request(prompt);
     let mut entry = empty_entry(trial, prompt, repeat);
     models.warm_up(&trial.decoder, &prompt.ids);
-    let decoded = decoded(&trial.decoder, &request, models, memory);
+    let decoded = with_all_awake(models.use_threads(), || {
+        decoded(&trial.decoder, &request, models, memory)
+    });
     let outcome = decoded.and_then(|generation| {
         let agreement = if is_window(&trial.decoder) && repeat == 0 {
             Agreement::of(models, &request, &generation)?

@@ -217,6 +217,11 @@ impl LoadedModels {
         }
     }
 
+    /// Whether forwards of one of them are shared among the threads of the CPU.
+    pub fn use_threads(&self) -> bool {
+        self.all().any(|(_, model)| model.lm.uses_threads())
+    }
+
     /// Lets the models that a decoder uses read a few tokens, outside of any timing. Whatever ran before
     /// has pushed their weights out of the caches; a generation in a stretch of its own kind finds them there.
     pub fn warm_up(&mut self, decoder: &DecoderSpec, prompt: &[TokenId]) {

@@ -66,6 +66,14 @@ impl Running {
         }
     }
 
+    /// Whether products in a forward of a few rows are shared among threads of the CPU.
+    fn uses_threads(&self) -> bool {
+        match self {
+            Self::Tensors(..) => false,
+            Self::Cpu(model, ..) => model.is_worth_threads(1),
+        }
+    }
+
     fn weights(&self) -> Weights {
         match self {
             Self::Tensors(model, _) => Weights::Tensors(model.clone()),
@@ -147,6 +155,11 @@ impl BurnLm {
     pub fn with_rounded_rope(mut self) -> Self {
         self.rope = self.rope.rounded_to_bf16();
         self
+    }
+
+    /// Whether its forwards are shared among the threads of the CPU.
+    pub fn uses_threads(&self) -> bool {
+        self.running.uses_threads()
     }
 
     fn check(&self, tokens: &[TokenId]) -> Result<(), ModelError> {

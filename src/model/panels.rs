@@ -24,6 +24,7 @@ use pulp::{Arch, Simd, WithSimd};
 use self::kernel::{Part, VECTORS};
 use self::weight::Weight;
 use crate::model::device::Dtype;
+use crate::model::threads::join;
 
 /// Weights `[in_len, out_len]` in panels of columns, the last one padded with zeros.
 #[derive(Debug)]
@@ -110,8 +111,9 @@ impl Geometry {
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Multiply-adds that are worth another thread: some ten microseconds, as long as it takes to wake one.
-const MIN_WORK: usize = 96 * 1024;
+/// Multiply-adds that are worth another thread: a microsecond or two, in which one that is awake
+/// ([`with_all_awake`](crate::model::threads::with_all_awake)) has taken over its share.
+const MIN_WORK: usize = 16 * 1024;
 
 /// Rows whose arithmetic takes about as long as reading the weights from a cache.
 const ROWS_PER_READ: usize = 4;
@@ -342,7 +344,7 @@ impl<W: Weight> Call<'_, W> {
             .into_iter()
             .map(|line| line.split_at_mut(n_first * self.of.geometry.width))
             .unzip();
-        rayon::join(
+        join(
             || self.run(panels.start..middle, left),
             || self.run(middle..panels.end, right),
         );
