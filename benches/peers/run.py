@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 OURS = "wedlm-bench"
 PEERS = ["transformers", "llama.cpp"]
+SEED = 17
 SPECULATIVE = [4, 6, 8, 10]
 CONFIDENCE = {"kind": "confidence", "k": 10, "threshold": 0.4}
 
@@ -52,7 +53,7 @@ def arguments():
     parser.add_argument(
         "--no-drafting", action="store_true", help="prefill and autoregressive decoding alone"
     )
-    parser.add_argument("--source", default="synthetic:gsm8k")
+    parser.add_argument("--source", default="synthetic:gsm8k", help="synthetic:FAMILY")
     parser.add_argument("--n-prompts", type=int, default=10)
     parser.add_argument("--max-new-tokens", type=int, default=160)
     parser.add_argument("--rounds", type=int, default=5)
@@ -134,7 +135,7 @@ class Peer:
 class Ours:
     """One sweep a round; its journal holds the times."""
 
-    def __init__(self, options, threads: int, prompts: Path, dtype: str):
+    def __init__(self, options, threads: int, folder: Path, dtype: str):
         self.options, self.threads = options, threads
         self.name = OURS if dtype == "f32" else f"{OURS} {dtype}"
         models = [f'verifier: "{options.verifier}"']
@@ -157,11 +158,12 @@ class Ours:
                 "select: {kind: entropy, entropy_threshold: 0.4}}"
             )
             self.settings.append("window")
-        self.config = prompts.with_suffix(f".{threads}.{dtype}.yaml")
+        self.config = folder / f"{threads}.{dtype}.yaml"
         self.config.write_text(
             f"dtype: {dtype}\n"
             f"name: peers\nmodels: {{{', '.join(models)}}}\n"
-            f'workload: {{source: "gsm8k:{prompts}", max_new_tokens: {options.max_new_tokens}}}\n'
+            f'workload: {{source: "{options.source}", limit: {options.n_prompts}, seed: {SEED}, '
+            f"max_new_tokens: {options.max_new_tokens}}}\n"
             "decoders:\n" + "\n".join(decoders) + "\n"
             f"threads: {threads}\n"
             "timing: {repeats: 1, warmup: 1, duplicate_baseline: false, look_back: false}\n"
@@ -221,13 +223,11 @@ def main() -> None:
     options = arguments()
     work = Path(tempfile.mkdtemp(prefix="peers-"))
     problems = subprocess.run(
-        [options.program, "data", options.source, "-n", str(options.n_prompts), "--seed", "17"],
+        [options.program, "data", options.source, "-n", str(options.n_prompts), "--seed", str(SEED)],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    prompts_file = work / "prompts.jsonl"
-    prompts_file.write_text(problems)
     questions = [json.loads(line)["question"] for line in problems.splitlines()]
     tokenizer = Tokenizer.from_file(str(options.verifier / "tokenizer.json"))
     prompts = [tokenizer.encode(f"Question: {question}\nAnswer:").ids for question in questions]
@@ -242,7 +242,7 @@ def main() -> None:
     python = sys.executable
     engines = []
     for threads in options.threads:
-        engines += [Ours(options, threads, prompts_file, dtype) for dtype in options.dtypes]
+        engines += [Ours(options, threads, work, dtype) for dtype in options.dtypes]
         if "transformers" in options.peers:
             folders = [options.verifier, options.drafter]
             command = [python, HERE / "torch_peer.py", *folders, threads]
@@ -254,16 +254,6 @@ def main() -> None:
         if options.candle:
             command = [options.candle, options.verifier, eos]
             engines.append(Peer("candle", command, threads, options))
-    rows = []
-    for turn in range(options.rounds):
-        first = turn % len(engines)
-        for engine in engines[first:] + engines[:first]:
-            rows += [row | {"round": turn} for row in engine.round(prompts, options.max_new_tokens)]
-            print(f"round {turn + 1}: {engine.name}, {engine.threads} threads", file=sys.stderr)
-    for engine in engines:
-        engine.close()
-    shutil.rmtree(work)
-
     facts = {
         "command": sys.argv,
         "machine": platform.processor() or platform.machine(),
@@ -278,7 +268,17 @@ def main() -> None:
             numpy.prod(shape) for shape in shapes(options.verifier)
         ).item(),
     }
-    options.out.write_text(json.dumps({"facts": facts, "rows": rows}, indent=1))
+    rows = []
+    for turn in range(options.rounds):
+        first = turn % len(engines)
+        for engine in engines[first:] + engines[:first]:
+            rows += [row | {"round": turn} for row in engine.round(prompts, options.max_new_tokens)]
+            print(f"round {turn + 1}: {engine.name}, {engine.threads} threads", file=sys.stderr)
+        # After every round: a run that is cut short keeps what it has.
+        options.out.write_text(json.dumps({"facts": facts, "rows": rows}, indent=1))
+    for engine in engines:
+        engine.close()
+    shutil.rmtree(work)
     print(table(facts, rows, tokenizer))
 
 
