@@ -7,7 +7,6 @@ use crate::analysis::cost::{ForwardTimes, SizeTimes};
 use crate::cmd::models::LoadedModels;
 use crate::model::lm::{LanguageModel, ModelError, TokenId};
 use crate::model::loaded::LoadedModel;
-use crate::model::threads::with_all_awake;
 
 const SIZES: [usize; 13] = [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32];
 const LARGEST: usize = SIZES[SIZES.len() - 1];
@@ -99,7 +98,7 @@ fn untimed(model: &LoadedModel) -> ForwardTimes {
 
 /// A pass of each model, with threads that are awake as in a generation.
 fn pass(models: &mut LoadedModels, times: &mut [ForwardTimes]) -> Result<(), ModelError> {
-    with_all_awake(models.use_threads(), || {
+    models.awake(|models| {
         let mut pairs = models.all_mut().zip(times);
         pairs.try_for_each(|(model, times)| pass_of(model, times))
     })

@@ -55,7 +55,7 @@ pub fn run(args: &GenerateArgs) -> Result<(), Failure> {
         },
         ..Request::default()
     };
-    let generation = decode(&decoder, &mut models.borrow(), &request)?;
+    let generation = models.awake(|models| decode(&decoder, &mut models.borrow(), &request))?;
     if args.json {
         println!("{}", as_json(&generation));
     } else {

@@ -10,7 +10,6 @@ use crate::engine::session::{EngineError, Request, decode_batch, decode_in_strea
 use crate::engine::shared;
 use crate::engine::step::Generation;
 use crate::model::lm::TokenId;
-use crate::model::threads::with_all_awake;
 use crate::plan::Trial;
 use crate::policy::sample::Sampling;
 use crate::policy::stop::StopState;
@@ -84,7 +83,7 @@ pub fn measure_batch(
     if let Some(first) = prompts.first() {
         models.warm_up(&trial.decoder, &first.ids);
     }
-    let (decoded, elapsed) = with_all_awake(models.use_threads(), || {
+    let (decoded, elapsed) = models.awake(|models| {
         let mut pair = models.borrow_batch(trial.decoder.batch_size());
         let started = Instant::now();
         let decoded = decode_batch(&trial.decoder, &mut pair, &requests);
@@ -131,9 +130,7 @@ pub fn measure(
     let request = settings.request(prompt);
     let mut entry = empty_entry(trial, prompt, repeat);
     models.warm_up(&trial.decoder, &prompt.ids);
-    let decoded = with_all_awake(models.use_threads(), || {
-        decoded(&trial.decoder, &request, models, memory)
-    });
+    let decoded = models.awake(|models| decoded(&trial.decoder, &request, models, memory));
     let outcome = decoded.and_then(|generation| {
         let agreement = if is_window(&trial.decoder) && repeat == 0 {
             Agreement::of(models, &request, &generation)?

@@ -12,6 +12,7 @@ use crate::model::batched_lm::BatchedLm;
 use crate::model::burn_lm::BurnLm;
 use crate::model::lm::{BatchedLanguageModel, LanguageModel, TokenId};
 use crate::model::loaded::{LoadedModel, Placement};
+use crate::model::threads::{have_cores, with_all_awake};
 use crate::model::tokenizer::{Tokenizer, TokenizerMismatch};
 
 /// Names of the models that are needed; `verifier` may be absent for a lone window decoder.
@@ -217,9 +218,11 @@ impl LoadedModels {
         }
     }
 
-    /// Whether forwards of one of them are shared among the threads of the CPU.
-    pub fn use_threads(&self) -> bool {
-        self.all().any(|(_, model)| model.lm.uses_threads())
+    /// Runs `work`, for which the threads of the CPU stay awake if forwards are shared among them. What
+    /// is timed is timed here, so that one decoder finds them as another does.
+    pub fn awake<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        let is_shared = self.all().any(|(_, model)| model.lm.uses_threads());
+        with_all_awake(is_shared && have_cores(), || work(self))
     }
 
     /// Lets the models that a decoder uses read a few tokens, outside of any timing. Whatever ran before

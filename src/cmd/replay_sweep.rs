@@ -153,17 +153,19 @@ pub fn record_trace(
         .iter()
         .map(|prompt| settings.request(prompt))
         .collect();
-    let (drafter, verifier) = models.pair()?;
-    let bytes_of_a_text = drafter.cache_bytes.saturating_add(verifier.cache_bytes);
-    let n_texts = (RECORDING_BYTES / bytes_of_a_text.max(1)).clamp(1, MOST_RECORDED) as usize;
-    let trace = if n_texts == 1 {
-        record(&mut drafter.lm, &mut verifier.lm, &setting, &requests)
-    } else {
-        let (mut drafter, mut verifier) =
-            (drafter.lm.batched(n_texts), verifier.lm.batched(n_texts));
-        record_batched(&mut drafter, &mut verifier, &setting, &requests)
-    };
-    trace.map_err(|error| Failure::Other(error.to_string()))
+    models.awake(|models| {
+        let (drafter, verifier) = models.pair()?;
+        let bytes_of_a_text = drafter.cache_bytes.saturating_add(verifier.cache_bytes);
+        let n_texts = (RECORDING_BYTES / bytes_of_a_text.max(1)).clamp(1, MOST_RECORDED) as usize;
+        let trace = if n_texts == 1 {
+            record(&mut drafter.lm, &mut verifier.lm, &setting, &requests)
+        } else {
+            let (mut drafter, mut verifier) =
+                (drafter.lm.batched(n_texts), verifier.lm.batched(n_texts));
+            record_batched(&mut drafter, &mut verifier, &setting, &requests)
+        };
+        trace.map_err(|error| Failure::Other(error.to_string()))
+    })
 }
 
 /// Times what the rounds of this pair are made of, on the workload's own prompts, in `n_passes` passes
@@ -190,11 +192,13 @@ pub fn calibration(
             ..settings.request(prompt)
         })
         .collect();
-    let (drafter, verifier) = models.pair()?;
-    let samples = time_rounds(&mut drafter.lm, &mut verifier.lm, &requests, n_passes)?;
-    drafter.lm.truncate(0);
-    verifier.lm.truncate(0);
-    Ok(samples)
+    models.awake(|models| {
+        let (drafter, verifier) = models.pair()?;
+        let samples = time_rounds(&mut drafter.lm, &mut verifier.lm, &requests, n_passes)?;
+        drafter.lm.truncate(0);
+        verifier.lm.truncate(0);
+        Ok(samples)
+    })
 }
 
 /// The replayed trials that run live as well.

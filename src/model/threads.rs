@@ -1,6 +1,8 @@
 //! The threads of the CPU backend: rayon's global pool.
 
 use std::hint::spin_loop;
+use std::num::NonZero;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
@@ -19,8 +21,16 @@ pub fn build_pool(n_threads: Option<usize>) -> Result<(), ThreadPoolBuildError> 
         .build_global()
 }
 
+/// Whether every thread of the pool has a core to itself; with fewer cores, threads that stay awake would
+/// take time from the one that computes.
+pub fn have_cores() -> bool {
+    static N_CORES: LazyLock<usize> =
+        LazyLock::new(|| thread::available_parallelism().map_or(1, NonZero::get));
+    rayon::current_num_threads() <= *N_CORES
+}
+
 /// Looks that a waiting thread takes before it lets others have its core for once.
-const LOOKS_PER_TURN: usize = 1000;
+const LOOKS_PER_TURN: usize = 100;
 
 /// Waits awake, with `meanwhile` between two looks: a sleeping thread takes longer to wake up than a
 /// product does.
