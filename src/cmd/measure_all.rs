@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cmd::Failure;
-use crate::cmd::calibrate::Calibration;
 use crate::cmd::interrupt::on_interrupt;
 use crate::cmd::judge::Judge;
 use crate::cmd::look_back::LookBack;
@@ -47,14 +46,15 @@ pub enum End {
 /// Runs what the journal lacks: in each rung, for each repeat and prompt (or batch of prompts) all trials in
 /// turn, the first one rotated, so that a drift of the machine hits all trials alike. Window trials of one
 /// turn share forwards, if the sweep lets them. Which trials run in a rung follows from what the journal
-/// holds of the rungs before, so that a resumed run decides the same. Forwards are timed between turns.
+/// holds of the rungs before, so that a resumed run decides the same. Before each turn, and behind the last,
+/// `between` is told the share of the turns that is done, and has the models.
 ///
 /// # Errors
-/// When the journal cannot be written, or a program of a generation cannot be run.
+/// When the journal cannot be written, or a program of a generation cannot be run; those of `between`.
 pub fn measure_all(
     job: &Job<'_>,
     models: &mut LoadedModels,
-    calibration: &mut Calibration,
+    between: &mut dyn FnMut(f64, &mut LoadedModels) -> Result<(), Failure>,
     journal: &mut Journal,
     entries: &mut Vec<Entry>,
     judge: &mut Judge,
@@ -107,7 +107,7 @@ pub fn measure_all(
             for prompt in &prompts[rung.clone()] {
                 decoding.models.forget_shared();
                 let share = n_turns_done as f64 / n_turns as f64;
-                calibration.go_on(share, decoding.models)?;
+                between(share, decoding.models)?;
                 n_turns_done += 1;
                 let first = (repeat * prompts.len() + prompt.index) % running.len();
                 for &trial in running[first..].iter().chain(&running[..first]) {
@@ -147,7 +147,7 @@ pub fn measure_all(
         }
     }
     decoding.models.forget_shared();
-    calibration.go_on(1.0, decoding.models)?;
+    between(1.0, decoding.models)?;
     bar.finish_and_clear();
     Ok(End::Complete)
 }

@@ -68,7 +68,11 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
             timed_here(&sweep, &plan, &trace, config_hash(&yaml))?
         }
     };
-    let recorded = Recorded { trace, costs };
+    let recorded = Recorded {
+        trace,
+        costs,
+        samples: Vec::new(),
+    };
     let replayed = Replayed {
         sweep: &sweep,
         split: &split,
@@ -118,6 +122,6 @@ fn timed_here(
         config_hash,
     );
     let settings = settings(sweep, &models)?;
-    let samples = calibration(2 * N_PASSES, &prompts, &settings, &mut models)?;
+    let samples = calibration(N_PASSES, &prompts, &settings, &mut models)?;
     Ok((fit(&samples)?, models.pair_shapes(), manifest))
 }

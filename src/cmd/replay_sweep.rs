@@ -42,15 +42,19 @@ const PIECE_LEN: usize = 64;
 /// Most texts that are recorded at a time, and what their caches may take.
 const MOST_RECORDED: u64 = 8;
 const RECORDING_BYTES: u64 = 1 << 30;
-/// Passes over all draft lengths before the trials that run live, and as many behind them: a machine
-/// changes in the meantime, and live trials are what the cost model is compared with.
-pub const N_PASSES: usize = 6;
+/// Passes over all draft lengths before the trials that run live, and all of them: the others are spread
+/// over these trials, since a machine changes in the meantime, and live trials are what the cost model is
+/// compared with.
+const N_FIRST: usize = 2;
+pub const N_PASSES: usize = 12;
 
 /// A trace with what its rounds cost here.
 #[derive(Debug)]
 pub struct Recorded {
     pub trace: Trace,
     pub costs: CostModel,
+    /// What the costs are fitted to.
+    pub samples: Vec<TimingSample>,
 }
 
 /// Records the trace of all prompts and times the forwards a first time, or reads both from `folder` where an
@@ -73,25 +77,35 @@ pub fn recorded(
         write_trace(&place, &trace)?;
         trace
     };
-    let samples = calibrated(folder, 1, prompts, settings, models)?;
+    let mut samples = earlier_timings(folder)?;
+    time_up_to(N_FIRST, &mut samples, folder, (prompts, settings), models)?;
     let costs = fit(&samples)?;
-    Ok(Recorded { trace, costs })
+    Ok(Recorded {
+        trace,
+        costs,
+        samples,
+    })
 }
 
 impl Recorded {
-    /// Times the forwards once more, behind the live trials, unless an earlier run did.
+    /// Takes the passes that are due when this share of the live trials, from 0 to 1, is done, but for
+    /// those of an earlier run.
     ///
     /// # Errors
     /// When a model fails or a file cannot be used.
-    pub fn calibrate_again(
+    pub fn go_on(
         &mut self,
+        share: f64,
         folder: &Path,
         prompts: &[Prompt],
         settings: &Settings,
         models: &mut LoadedModels,
     ) -> Result<(), Failure> {
-        let samples = calibrated(folder, 2, prompts, settings, models)?;
-        self.costs = fit(&samples)?;
+        let n_due = N_FIRST + ((N_PASSES - N_FIRST) as f64 * share) as usize;
+        let samples = &mut self.samples;
+        if time_up_to(n_due, samples, folder, (prompts, settings), models)? {
+            self.costs = fit(samples)?;
+        }
         Ok(())
     }
 }
@@ -104,34 +118,39 @@ pub fn fit(samples: &[TimingSample]) -> Result<CostModel, Failure> {
     CostModel::fit(samples).map_err(|error| Failure::Other(error.to_string()))
 }
 
-/// The timings of `n_times` calibrations: those in the run folder, and what they lack.
-fn calibrated(
-    folder: &Path,
-    n_times: usize,
-    prompts: &[Prompt],
-    settings: &Settings,
-    models: &mut LoadedModels,
-) -> Result<Vec<TimingSample>, Failure> {
+/// The timings that an earlier run left in the folder.
+fn earlier_timings(folder: &Path) -> Result<Vec<TimingSample>, Failure> {
     let place = folder.join(CALIBRATION);
-    let mut samples: Vec<TimingSample> = Vec::new();
-    if place.is_file() {
-        let text = std::fs::read(&place).map_err(|error| Failure::file(&place, &error))?;
-        samples = serde_json::from_slice(&text).map_err(|error| Failure::file(&place, &error))?;
+    if !place.is_file() {
+        return Ok(Vec::new());
     }
-    loop {
-        let n_passes = samples.iter().map(|sample| sample.pass + 1).max();
-        let n_passes = n_passes.unwrap_or(0);
-        if n_passes >= n_times * N_PASSES {
-            return Ok(samples);
-        }
-        let further = calibration(N_PASSES, prompts, settings, models)?.into_iter();
-        samples.extend(further.map(|sample| TimingSample {
-            pass: n_passes + sample.pass,
-            ..sample
-        }));
-        let text = serde_json::to_vec(&samples).map_err(|error| Failure::file(&place, &error))?;
-        write_whole(&place, &text)?;
+    let text = std::fs::read(&place).map_err(|error| Failure::file(&place, &error))?;
+    serde_json::from_slice(&text).map_err(|error| Failure::file(&place, &error))
+}
+
+/// Adds the passes that `samples` lacks of the first `n_passes`, and writes all to the folder. Whether it
+/// lacked any.
+fn time_up_to(
+    n_passes: usize,
+    samples: &mut Vec<TimingSample>,
+    folder: &Path,
+    (prompts, settings): (&[Prompt], &Settings),
+    models: &mut LoadedModels,
+) -> Result<bool, Failure> {
+    let n_done = samples.iter().map(|sample| sample.pass + 1).max();
+    let n_done = n_done.unwrap_or(0);
+    if n_done >= n_passes {
+        return Ok(false);
     }
+    let further = calibration(n_passes - n_done, prompts, settings, models)?.into_iter();
+    samples.extend(further.map(|sample| TimingSample {
+        pass: n_done + sample.pass,
+        ..sample
+    }));
+    let place = folder.join(CALIBRATION);
+    let text = serde_json::to_vec(samples).map_err(|error| Failure::file(&place, &error))?;
+    write_whole(&place, &text)?;
+    Ok(true)
 }
 
 /// Decodes every prompt with the verifier and notes all that the drafter would say.
@@ -253,7 +272,7 @@ impl Replayed<'_> {
         bootstrap: &Bootstrap,
     ) -> Result<(Summary, ReplayCounts), Failure> {
         let baseline = &trials[0];
-        let Recorded { trace, costs } = self.recorded;
+        let Recorded { trace, costs, .. } = self.recorded;
         let facts = prompt_facts(trace, self.prompts, self.entries, &baseline.id);
         let predictor = Predictor::new(trace, costs, self.profile.map(profile_costs), facts)?
             .with_shapes(self.shapes);

@@ -17,6 +17,7 @@ use crate::cmd::judge::Judge;
 use crate::cmd::measure::measure;
 use crate::cmd::measure_all::{End, Job, drift, measure_all, settings, sort};
 use crate::cmd::metrics::{self, Measurements};
+use crate::cmd::models::LoadedModels;
 use crate::cmd::plan_view::{n_live_generations, print_plan};
 use crate::cmd::replay_sweep::{Replayed, checked, recorded};
 use crate::cmd::replayable::{Split, header};
@@ -118,18 +119,22 @@ pub(super) fn measured(
         shard: args.shard,
         fail_fast: args.fail_fast,
     };
+    let mut time_forwards = |share: f64, models: &mut LoadedModels| {
+        calibration.go_on(share, models)?;
+        match &mut recorded {
+            Some((recorded, _)) => recorded.go_on(share, &folder.path, &prompts, &settings, models),
+            None => Ok(()),
+        }
+    };
     let end = measure_all(
         &job,
         &mut models,
-        &mut calibration,
+        &mut time_forwards,
         &mut journal,
         &mut entries,
         &mut judge,
     )?;
     manifest.costs = Some(json!(calibration.times()));
-    if let (Some((recorded, _)), End::Complete) = (&mut recorded, &end) {
-        recorded.calibrate_again(&folder.path, &prompts, &settings, &mut models)?;
-    }
 
     sort(&mut entries, &plan.trials);
     let bootstrap = Bootstrap::default();
