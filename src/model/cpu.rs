@@ -5,9 +5,10 @@
 //! Every row is computed by itself and in one order, whatever the rows beside it, the sequences and the
 //! number of threads: a forward of many rows gives the bits of forwards of one.
 
-use self::attention::Attend;
+use self::attention::{HeadRows, LayerHeads, attend};
 use self::cache::CacheShape;
-use self::ops::{Head, add_to, for_rows, rms_norm, silu_times};
+use self::ops::{for_rows, rms_norm};
+use self::then::{GatedMatrix, multiply_and_add};
 use crate::model::arch::Architecture;
 use crate::model::lm::TokenId;
 use crate::model::panels::PanelMatrix;
@@ -17,6 +18,7 @@ mod attention;
 mod cache;
 mod load;
 mod ops;
+mod then;
 
 pub use self::cache::CpuCache;
 
@@ -41,15 +43,14 @@ enum Embedding {
 #[derive(Debug)]
 struct CpuLayer {
     attention_norm: Vec<f32>,
-    /// Queries, keys and values side by side.
+    /// Side by side, the queries, the key and the value of each key head: one thread computes them all.
     qkv: PanelMatrix,
     qkv_bias: Option<Vec<f32>>,
     q_norm: Option<Vec<f32>>,
     k_norm: Option<Vec<f32>>,
     output: PanelMatrix,
     mlp_norm: Vec<f32>,
-    /// Gate and up projections side by side.
-    gate_up: PanelMatrix,
+    gate_up: GatedMatrix,
     down: PanelMatrix,
 }
 
@@ -118,7 +119,7 @@ impl CpuTransformer {
         let hidden = self.arch.hidden_len;
         let tokens = || sequences.iter().flat_map(|rows| rows.tokens);
         let n_rows = tokens().count();
-        scratch.resize(&self.arch, n_rows);
+        scratch.resize(self, n_rows);
         for (row, &token) in scratch.x.chunks_exact_mut(hidden).zip(tokens()) {
             self.embedding().column(token as usize, row);
         }
@@ -174,105 +175,78 @@ impl CpuLayer {
         self.qkv
             .multiply_into(&scratch.normalized, &mut scratch.projected);
         self.attend(at, sequences, scratch);
-        self.output
-            .multiply_into(&scratch.attended, &mut scratch.added);
-        add_to(&mut scratch.x, &scratch.added);
+        let (attended, added) = (&scratch.attended, &mut scratch.added);
+        multiply_and_add(&self.output, attended, added, &mut scratch.x);
 
         normalize(&scratch.x, &self.mlp_norm, &mut scratch.normalized);
+        let (gate_up, activated) = (&mut scratch.gate_up, &mut scratch.activated);
         self.gate_up
-            .multiply_into(&scratch.normalized, &mut scratch.gate_up);
-        let ffn = at.arch.ffn_len;
-        let gate_up = &scratch.gate_up;
-        for_rows(&mut scratch.activated, ffn, |row, out| {
-            let (gate, up) = gate_up[2 * row * ffn..][..2 * ffn].split_at(ffn);
-            silu_times(gate, up, out);
-        });
-        self.down
-            .multiply_into(&scratch.activated, &mut scratch.added);
-        add_to(&mut scratch.x, &scratch.added);
+            .multiply_into(&scratch.normalized, gate_up, activated);
+        multiply_and_add(&self.down, activated, &mut scratch.added, &mut scratch.x);
     }
 
     /// From `projected` to `attended`.
     fn attend(&self, at: &Place<'_>, sequences: &mut [NewRows<'_>], scratch: &mut Scratch) {
         let arch = at.arch;
-        let (heads, head_len) = (arch.n_heads, arch.head_len);
-        let width = heads * head_len;
+        let (n_kv_heads, head_len) = (arch.n_kv_heads, arch.head_len);
+        let of_head = arch.group_len() * head_len;
+        let projected_of_head = of_head + 2 * head_len;
+        let of = LayerHeads {
+            group_len: arch.group_len(),
+            head_len,
+            q_norm: self.q_norm.as_deref(),
+            k_norm: self.k_norm.as_deref(),
+            epsilon: arch.rms_norm_eps,
+            window: arch.sliding_windows[at.index],
+        };
+        let mut heads = Vec::with_capacity(sequences.len() * n_kv_heads);
+        let mut queries = scratch.queries.as_mut_slice();
+        let mut projected = scratch
+            .projected
+            .chunks_exact(n_kv_heads * projected_of_head);
+        let mut attended = scratch.attended.chunks_exact_mut(n_kv_heads * of_head);
         let mut first = 0;
         for new in sequences {
             let n = new.tokens.len();
-            let rows = first..first + n;
-            let queries = &mut scratch.queries[first * width..][..n * width];
-            self.place(at, &scratch.projected, rows, queries, new.cache);
-            Attend {
-                n_kv_heads: arch.n_kv_heads,
-                group_len: arch.group_len(),
-                head_len,
-                n_rows: n,
-                cached: new.cache.len(),
-                window: arch.sliding_windows[at.index],
-                cache: new.cache.layer(at.index),
+            let projected: Vec<&[f32]> = projected.by_ref().take(n).collect();
+            let mut lines: Vec<Vec<&mut [f32]>> = Vec::new();
+            lines.resize_with(n_kv_heads, || Vec::with_capacity(n * arch.group_len()));
+            for row in attended.by_ref().take(n) {
+                for (lines, group) in lines.iter_mut().zip(row.chunks_exact_mut(of_head)) {
+                    lines.extend(group.chunks_exact_mut(head_len));
+                }
             }
-            .run(queries, &mut scratch.attended[first * width..][..n * width]);
+            let turns = first * head_len..(first + n) * head_len;
+            let cached = new.cache.len();
+            let caches = new.cache.heads(at.index);
+            for (head, (cache, lines)) in caches.zip(lines).enumerate() {
+                let columns = head * projected_of_head..(head + 1) * projected_of_head;
+                let of_queries;
+                (of_queries, queries) = queries.split_at_mut(n * of_head);
+                heads.push(HeadRows {
+                    of,
+                    projected: projected.iter().map(|row| &row[columns.clone()]).collect(),
+                    bias: self.qkv_bias.as_ref().map(|bias| &bias[columns.clone()]),
+                    turns: (&at.turns.0[turns.clone()], &at.turns.1[turns.clone()]),
+                    cached,
+                    cache,
+                    queries: of_queries,
+                    lines,
+                });
+            }
             first += n;
         }
-    }
-
-    /// Biases, norms and turns the projections of the rows; keys and values go to the cache, queries to
-    /// `queries`, `[n_kv_heads, rows, group_len, head_len]`.
-    fn place(
-        &self,
-        at: &Place<'_>,
-        projected: &[f32],
-        rows: std::ops::Range<usize>,
-        queries: &mut [f32],
-        cache: &mut CpuCache,
-    ) {
-        let arch = at.arch;
-        let (heads, kv_heads, head_len) = (arch.n_heads, arch.n_kv_heads, arch.head_len);
-        let (group, n) = (arch.group_len(), rows.len());
-        let scale = (head_len as f32).powf(-0.5);
-        let width = (heads + 2 * kv_heads) * head_len;
-        let mut row = vec![0.0; width];
-        let mut turned = vec![0.0; head_len];
-        let cached = cache.len();
-        let mut layer = cache.layer_mut(at.index);
-        for (offset, index) in rows.enumerate() {
-            row.copy_from_slice(&projected[index * width..][..width]);
-            if let Some(bias) = &self.qkv_bias {
-                add_to(&mut row, bias);
-            }
-            let turn = index * head_len..(index + 1) * head_len;
-            let (cos, sin) = (&at.turns.0[turn.clone()], &at.turns.1[turn]);
-            let place = |x, norm: &Option<Vec<f32>>, scale, out: &mut [f32]| {
-                let norm = norm.as_deref().map(|weight| (weight, arch.rms_norm_eps));
-                Head {
-                    x,
-                    norm,
-                    cos,
-                    sin,
-                    scale,
-                    out,
-                }
-                .place();
-            };
-            for (head, x) in row.chunks_exact(head_len).enumerate() {
-                if head < heads {
-                    let start = (head / group * n + offset) * group + head % group;
-                    let query = &mut queries[start * head_len..][..head_len];
-                    place(x, &self.q_norm, scale, query);
-                } else if head < heads + kv_heads {
-                    place(x, &self.k_norm, 1.0, &mut turned);
-                    layer.set_key(head - heads, cached + offset, &turned);
-                } else {
-                    layer.set_value(head - heads - kv_heads, cached + offset, x);
-                }
-            }
-        }
+        attend(heads);
     }
 }
 
 impl Scratch {
-    fn resize(&mut self, arch: &Architecture, n_rows: usize) {
+    fn resize(&mut self, model: &CpuTransformer, n_rows: usize) {
+        let arch = &model.arch;
+        let n_gate_up = model
+            .layers
+            .first()
+            .map_or(0, |layer| layer.gate_up.n_products());
         let heads = arch.n_heads * arch.head_len;
         let keys = arch.n_kv_heads * arch.head_len;
         for (buffer, width) in [
@@ -281,7 +255,7 @@ impl Scratch {
             (&mut self.projected, heads + 2 * keys),
             (&mut self.queries, heads),
             (&mut self.attended, heads),
-            (&mut self.gate_up, 2 * arch.ffn_len),
+            (&mut self.gate_up, n_gate_up),
             (&mut self.activated, arch.ffn_len),
             (&mut self.added, arch.hidden_len),
         ] {

@@ -68,7 +68,7 @@ impl<'a, W: Weight> Panels<'a, W> {
     }
 
     /// Products of rows `[n, in_len]` with as many columns as each of `lines` has, on this thread.
-    pub fn multiply(self, rows: &[f32], lines: Vec<&mut [f32]>) {
+    pub fn multiply(self, rows: &[f32], lines: &mut [&mut [f32]]) {
         let n_columns = lines.first().map_or(0, |line| line.len());
         Arch::new().dispatch(Part {
             of: self,
@@ -106,6 +106,29 @@ impl Geometry {
         }
         Arch::new().dispatch(Ask)
     }
+}
+
+/// What becomes of the products of some columns of each row, done by the thread that computed them: they
+/// are in its cache, while any other thread would wait for each line of them.
+pub(super) trait Then: Send + Sized {
+    /// Panels that stay together.
+    const PANELS: usize;
+
+    /// The work on the first columns of the product, and that on the others.
+    fn split_at(self, n_columns: usize) -> (Self, Self);
+
+    /// Row by row.
+    fn run(self, products: &[&mut [f32]]);
+}
+
+impl Then for () {
+    const PANELS: usize = 1;
+
+    fn split_at(self, _: usize) -> (Self, Self) {
+        ((), ())
+    }
+
+    fn run(self, _: &[&mut [f32]]) {}
 }
 
 /// Bytes of a cache line.
@@ -253,6 +276,11 @@ impl PanelMatrix {
         self.out_len
     }
 
+    /// Columns of a panel.
+    pub fn panel_width(&self) -> usize {
+        self.geometry.width
+    }
+
     fn n_panels(&self) -> usize {
         self.out_len.div_ceil(self.geometry.width)
     }
@@ -283,25 +311,31 @@ impl PanelMatrix {
     /// # Panics
     /// When `rows` is not whole rows, or `out` has another number of them.
     pub fn multiply_into(&self, rows: &[f32], out: &mut [f32]) {
+        self.multiply_then(rows, out, ());
+    }
+
+    /// [`multiply_into`](Self::multiply_into), and something else with what each thread has computed.
+    pub(super) fn multiply_then(&self, rows: &[f32], out: &mut [f32], then: impl Then) {
         assert_eq!(rows.len() % self.in_len, 0);
         assert_eq!(out.len(), rows.len() / self.in_len * self.out_len);
         match &self.storage {
-            Storage::F32(words) => self.run(words, rows, out),
-            Storage::F16(words) => self.run(words, rows, out),
-            Storage::Bf16(words) => self.run(words, rows, out),
+            Storage::F32(words) => self.run(words, rows, out, then),
+            Storage::F16(words) => self.run(words, rows, out, then),
+            Storage::Bf16(words) => self.run(words, rows, out, then),
         }
     }
 
-    fn run<W: Weight>(&self, words: &Words<W>, rows: &[f32], out: &mut [f32]) {
+    fn run<W: Weight, T: Then>(&self, words: &Words<W>, rows: &[f32], out: &mut [f32], then: T) {
         let n_rows = rows.len() / self.in_len;
         let n_parts = self.n_parts(n_rows, rayon::current_num_threads());
+        let panels_per_part = self.n_panels().div_ceil(n_parts);
         let call = Call {
             of: self.panels(words),
             rows,
-            panels_per_part: self.n_panels().div_ceil(n_parts),
+            panels_per_part: panels_per_part.next_multiple_of(T::PANELS),
         };
         let lines = out.chunks_exact_mut(self.out_len).collect();
-        call.run(0..self.n_panels(), lines);
+        call.run(0..self.n_panels(), lines, then);
     }
 
     /// Whether a product of `n_rows` rows is shared among threads, where there are several.
@@ -326,27 +360,30 @@ struct Call<'a, W: Weight> {
 
 impl<W: Weight> Call<'_, W> {
     /// `lines` holds the columns of these panels of each row.
-    fn run(&self, panels: Range<usize>, lines: Vec<&mut [f32]>) {
+    fn run(&self, panels: Range<usize>, mut lines: Vec<&mut [f32]>, then: impl Then) {
         let n_panels = panels.len();
         if n_panels <= self.panels_per_part {
             Arch::new().dispatch(Part {
                 of: self.of,
                 rows: self.rows,
                 panels,
-                lines,
+                lines: &mut lines,
             });
+            then.run(&lines);
             return;
         }
         let n_parts = n_panels.div_ceil(self.panels_per_part);
         let n_first = n_parts / 2 * self.panels_per_part;
         let middle = panels.start + n_first;
+        let n_columns = n_first * self.of.geometry.width;
         let (left, right) = lines
             .into_iter()
-            .map(|line| line.split_at_mut(n_first * self.of.geometry.width))
+            .map(|line| line.split_at_mut(n_columns))
             .unzip();
+        let (then_left, then_right) = then.split_at(n_columns);
         join(
-            || self.run(panels.start..middle, left),
-            || self.run(middle..panels.end, right),
+            || self.run(panels.start..middle, left, then_left),
+            || self.run(middle..panels.end, right, then_right),
         );
     }
 }

@@ -1,107 +1,159 @@
-//! Attention of new rows over the cache of their sequence.
+//! Attention of new rows over the cache of their sequence, one key head at a time: from the projections of
+//! its rows to what its queries attend to.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
-use super::cache::LayerView;
-use super::ops::softmax;
+use super::cache::HeadCache;
+use super::ops::{Head, add_to, softmax};
+use crate::model::threads::join;
 
 /// Scores that are held at a time: they stay in the second cache.
 const MOST_SCORES: usize = 64 * 1024;
 
 /// Multiply-adds that are worth another thread.
-const MIN_WORK: usize = 96 * 1024;
+const MIN_WORK: usize = 32 * 1024;
 
-/// The new rows of one sequence in one layer, whose keys and values are in the cache already.
+/// What all heads of a layer share.
 #[derive(Debug, Clone, Copy)]
-pub struct Attend<'a> {
-    pub n_kv_heads: usize,
+pub struct LayerHeads<'a> {
     /// Query heads of a key head.
     pub group_len: usize,
     pub head_len: usize,
-    pub n_rows: usize,
-    /// Rows before the new ones.
-    pub cached: usize,
+    pub q_norm: Option<&'a [f32]>,
+    pub k_norm: Option<&'a [f32]>,
+    pub epsilon: f64,
     /// A row sees no more than so many rows, itself included.
     pub window: Option<usize>,
-    pub cache: LayerView<'a>,
 }
 
-/// Some new rows and one key head.
-struct Task<'q> {
-    head: usize,
-    rows: Range<usize>,
-    /// `[rows, group_len, head_len]`
-    queries: &'q [f32],
-    /// Where each query's result goes.
-    lines: Vec<&'q mut [f32]>,
+/// The new rows of one sequence and one key head.
+#[derive(Debug)]
+pub struct HeadRows<'a> {
+    pub of: LayerHeads<'a>,
+    /// Row by row, queries, key and value: `[n_rows, group_len + 2, head_len]`.
+    pub projected: Vec<&'a [f32]>,
+    /// Of one row.
+    pub bias: Option<&'a [f32]>,
+    /// Cosines and signed sines of each row, `[n_rows, head_len]`.
+    pub turns: (&'a [f32], &'a [f32]),
+    /// Rows before the new ones.
+    pub cached: usize,
+    pub cache: HeadCache<'a>,
+    /// Memory for queries, `[n_rows, group_len, head_len]`.
+    pub queries: &'a mut [f32],
+    /// Where the result of each query goes, `[n_rows, group_len, head_len]`.
+    pub lines: Vec<&'a mut [f32]>,
 }
 
-impl Attend<'_> {
-    /// # Shapes
-    /// - `queries`: `[n_kv_heads, n_rows, group_len, head_len]`, scaled
-    /// - `out`: `[n_rows, n_kv_heads · group_len, head_len]`
-    pub fn run(&self, queries: &[f32], out: &mut [f32]) {
-        let tasks = self.tasks(queries, out);
-        let total = self.cached + self.n_rows;
-        let work = 2 * self.n_rows * self.n_kv_heads * self.group_len * self.head_len * total;
-        if work >= 2 * MIN_WORK && tasks.len() > 1 && rayon::current_num_threads() > 1 {
-            tasks.into_par_iter().for_each(|task| self.attend(task));
-        } else {
-            tasks.into_iter().for_each(|task| self.attend(task));
+/// Computes every head, on several threads where there is enough to do.
+pub fn attend(mut heads: Vec<HeadRows<'_>>) {
+    let n_parts = rayon::current_num_threads();
+    let work: usize = heads.iter().map(HeadRows::work).sum();
+    if n_parts == 1 || work < 2 * MIN_WORK {
+        heads.into_iter().for_each(|head| head.attend(1));
+    } else if heads.len() == 1 {
+        heads.into_iter().for_each(|head| head.attend(n_parts));
+    } else {
+        let rest = heads.split_off(heads.len() / 2);
+        join(|| attend(heads), || attend(rest));
+    }
+}
+
+impl HeadRows<'_> {
+    fn n_rows(&self) -> usize {
+        self.projected.len()
+    }
+
+    /// Multiply-adds.
+    fn work(&self) -> usize {
+        2 * self.queries.len() * (self.cached + self.n_rows())
+    }
+
+    fn attend(mut self, n_parts: usize) {
+        self.place();
+        let (n_rows, lines) = (self.n_rows(), std::mem::take(&mut self.lines));
+        let n_scores = self.of.group_len * (self.cached + n_rows);
+        let most = (MOST_SCORES / n_scores).min(n_rows.div_ceil(n_parts));
+        self.attend_rows(0..n_rows, most.max(1), lines);
+    }
+
+    /// Biases, norms and turns the projections; keys and values go to the cache, scaled queries to `queries`.
+    fn place(&mut self) {
+        let LayerHeads {
+            group_len,
+            head_len,
+            epsilon,
+            ..
+        } = self.of;
+        let scale = (head_len as f32).powf(-0.5);
+        let queries = self.queries.chunks_exact_mut(group_len * head_len);
+        let mut key = vec![0.0; head_len];
+        for (index, (projected, queries)) in self.projected.iter().zip(queries).enumerate() {
+            let mut projected = Cow::Borrowed(*projected);
+            if let Some(bias) = self.bias {
+                add_to(projected.to_mut(), bias);
+            }
+            let turn = index * head_len..(index + 1) * head_len;
+            let (cos, sin) = (&self.turns.0[turn.clone()], &self.turns.1[turn]);
+            let place = |x, norm: Option<_>, scale, out| {
+                let norm = norm.map(|weight| (weight, epsilon));
+                Head {
+                    x,
+                    norm,
+                    cos,
+                    sin,
+                    scale,
+                    out,
+                }
+                .place();
+            };
+            let (of_queries, of_others) = projected.split_at(group_len * head_len);
+            let heads = of_queries.chunks_exact(head_len);
+            for (x, query) in heads.zip(queries.chunks_exact_mut(head_len)) {
+                place(x, self.of.q_norm, scale, query);
+            }
+            let (of_key, value) = of_others.split_at(head_len);
+            place(of_key, self.of.k_norm, 1.0, &mut key);
+            self.cache.set_key(self.cached + index, &key);
+            self.cache.set_value(self.cached + index, value);
         }
     }
 
-    fn tasks<'q>(&self, queries: &'q [f32], out: &'q mut [f32]) -> Vec<Task<'q>> {
-        let total = self.cached + self.n_rows;
-        let of_row = self.group_len * self.head_len;
-        let rows_of_task = (MOST_SCORES / (self.group_len * total)).clamp(1, self.n_rows);
-        let mut lines: Vec<Vec<&mut [f32]>> = (0..self.n_kv_heads).map(|_| Vec::new()).collect();
-        for (index, line) in out.chunks_exact_mut(self.head_len).enumerate() {
-            lines[index / self.group_len % self.n_kv_heads].push(line);
+    /// Some rows, `most` at a time.
+    fn attend_rows(&self, rows: Range<usize>, most: usize, mut lines: Vec<&mut [f32]>) {
+        if rows.len() > most {
+            let middle = rows.start + rows.len() / 2;
+            let rest = lines.split_off((middle - rows.start) * self.of.group_len);
+            join(
+                || self.attend_rows(rows.start..middle, most, lines),
+                || self.attend_rows(middle..rows.end, most, rest),
+            );
+            return;
         }
-        let heads = queries.chunks_exact(self.n_rows * of_row).zip(lines);
-        heads
-            .enumerate()
-            .flat_map(|(head, (queries, mut lines))| {
-                let starts = (0..self.n_rows).step_by(rows_of_task);
-                starts
-                    .map(|start| {
-                        let rows = start..self.n_rows.min(start + rows_of_task);
-                        let rest = lines.split_off(rows.len() * self.group_len);
-                        Task {
-                            head,
-                            queries: &queries[start * of_row..rows.end * of_row],
-                            rows,
-                            lines: std::mem::replace(&mut lines, rest),
-                        }
-                    })
-                    .collect::<Vec<_>>()
-            })
-            .collect()
-    }
-
-    fn attend(&self, task: Task<'_>) {
-        let total = self.cached + task.rows.end;
-        let mut scores = vec![0.0; task.lines.len() * total];
-        let keys = self.cache.keys(task.head);
-        keys.multiply(task.queries, scores.chunks_exact_mut(total).collect());
-        for (query, scores) in scores.chunks_exact_mut(total).enumerate() {
-            let seen = self.seen(task.rows.start + query / self.group_len);
+        let of_row = self.of.group_len * self.of.head_len;
+        let queries = &self.queries[rows.start * of_row..rows.end * of_row];
+        let total = self.cached + rows.end;
+        let mut scores = vec![0.0; lines.len() * total];
+        let mut of_queries: Vec<&mut [f32]> = scores.chunks_exact_mut(total).collect();
+        self.cache.keys().multiply(queries, &mut of_queries);
+        for (query, scores) in of_queries.into_iter().enumerate() {
+            let seen = self.seen(rows.start + query / self.of.group_len);
             softmax(&mut scores[seen.clone()]);
             // A weight of 0 adds nothing, not even in the last bit.
             scores[..seen.start].fill(0.0);
             scores[seen.end..].fill(0.0);
         }
-        let values = self.cache.values(task.head, total);
-        values.multiply(&scores, task.lines);
+        self.cache.values(total).multiply(&scores, &mut lines);
     }
 
     /// Cache rows that a new row sees.
     fn seen(&self, row: usize) -> Range<usize> {
         let end = self.cached + row + 1;
-        let start = self.window.map_or(0, |window| end.saturating_sub(window));
+        let start = self
+            .of
+            .window
+            .map_or(0, |window| end.saturating_sub(window));
         start..end
     }
 }

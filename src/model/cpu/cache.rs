@@ -26,18 +26,13 @@ pub struct CpuCache {
     len: usize,
 }
 
-/// One layer, to read.
-#[derive(Debug, Clone, Copy)]
-pub struct LayerView<'a> {
-    cache: &'a CpuCache,
-    layer: usize,
-}
-
-/// One layer, to write.
+/// Keys and values of one head in one layer.
 #[derive(Debug)]
-pub struct LayerMut<'a> {
-    cache: &'a mut CpuCache,
-    layer: usize,
+pub struct HeadCache<'a> {
+    shape: CacheShape,
+    geometry: Geometry,
+    keys: &'a mut [f32],
+    values: &'a mut [f32],
 }
 
 impl CpuCache {
@@ -73,82 +68,80 @@ impl CpuCache {
         assert!(self.len <= self.shape.capacity, "more rows than room");
     }
 
-    pub fn layer(&self, layer: usize) -> LayerView<'_> {
-        LayerView { cache: self, layer }
-    }
-
-    pub fn layer_mut(&mut self, layer: usize) -> LayerMut<'_> {
-        LayerMut { cache: self, layer }
+    /// The key heads of a layer.
+    pub fn heads(&mut self, layer: usize) -> impl Iterator<Item = HeadCache<'_>> {
+        let (shape, geometry) = (self.shape, self.geometry);
+        let (key_len, value_len) = (self.key_len(), self.value_len());
+        let first = layer * shape.n_kv_heads;
+        let keys = self.keys[first * key_len..].chunks_exact_mut(key_len);
+        let values = self.values[first * value_len..].chunks_exact_mut(value_len);
+        keys.zip(values)
+            .take(shape.n_kv_heads)
+            .map(move |(keys, values)| HeadCache {
+                shape,
+                geometry,
+                keys,
+                values,
+            })
     }
 
     /// Values of the keys of one head.
     fn key_len(&self) -> usize {
-        self.shape.capacity.div_ceil(self.geometry.width) * self.key_stride()
+        self.shape.capacity.div_ceil(self.geometry.width) * key_stride(&self.shape, self.geometry)
     }
 
     /// Values of the values of one head.
     fn value_len(&self) -> usize {
-        self.shape.head_len.div_ceil(self.geometry.width) * self.value_stride()
-    }
-
-    fn key_stride(&self) -> usize {
-        self.shape.head_len * self.geometry.width
-    }
-
-    fn value_stride(&self) -> usize {
-        self.shape.capacity * self.geometry.width
-    }
-
-    fn head(&self, layer: usize, head: usize) -> usize {
-        layer * self.shape.n_kv_heads + head
+        self.shape.head_len.div_ceil(self.geometry.width) * value_stride(&self.shape, self.geometry)
     }
 }
 
-impl<'a> LayerView<'a> {
+fn key_stride(shape: &CacheShape, geometry: Geometry) -> usize {
+    shape.head_len * geometry.width
+}
+
+fn value_stride(shape: &CacheShape, geometry: Geometry) -> usize {
+    shape.capacity * geometry.width
+}
+
+impl HeadCache<'_> {
     /// Keys as columns: `[head_len, capacity]`.
-    pub(super) fn keys(self, head: usize) -> Panels<'a, f32> {
-        let cache = self.cache;
+    pub(super) fn keys(&self) -> Panels<'_, f32> {
         Panels {
-            values: &cache.keys[cache.head(self.layer, head) * cache.key_len()..],
-            stride: cache.key_stride(),
-            in_len: cache.shape.head_len,
-            geometry: cache.geometry,
+            values: self.keys,
+            stride: key_stride(&self.shape, self.geometry),
+            in_len: self.shape.head_len,
+            geometry: self.geometry,
         }
     }
 
     /// Values of the first `len` rows: `[len, head_len]`.
-    pub(super) fn values(self, head: usize, len: usize) -> Panels<'a, f32> {
-        let cache = self.cache;
+    pub(super) fn values(&self, len: usize) -> Panels<'_, f32> {
         Panels {
-            values: &cache.values[cache.head(self.layer, head) * cache.value_len()..],
-            stride: cache.value_stride(),
+            values: self.values,
+            stride: value_stride(&self.shape, self.geometry),
             in_len: len,
-            geometry: cache.geometry,
+            geometry: self.geometry,
         }
     }
-}
 
-impl LayerMut<'_> {
-    pub fn set_key(&mut self, head: usize, row: usize, key: &[f32]) {
-        let cache = &mut *self.cache;
-        assert!(row < cache.shape.capacity, "more rows than room");
-        let width = cache.geometry.width;
-        let start = cache.head(self.layer, head) * cache.key_len()
-            + row / width * cache.key_stride()
-            + row % width;
-        let column = cache.keys[start..].iter_mut().step_by(width);
+    pub fn set_key(&mut self, row: usize, key: &[f32]) {
+        assert!(row < self.shape.capacity, "more rows than room");
+        let width = self.geometry.width;
+        let start = row / width * key_stride(&self.shape, self.geometry) + row % width;
+        let column = self.keys[start..].iter_mut().step_by(width);
         for (to, from) in column.zip(key) {
             *to = *from;
         }
     }
 
-    pub fn set_value(&mut self, head: usize, row: usize, value: &[f32]) {
-        let cache = &mut *self.cache;
-        assert!(row < cache.shape.capacity, "more rows than room");
-        let (width, stride) = (cache.geometry.width, cache.value_stride());
-        let start = cache.head(self.layer, head) * cache.value_len() + row * width;
+    pub fn set_value(&mut self, row: usize, value: &[f32]) {
+        assert!(row < self.shape.capacity, "more rows than room");
+        let width = self.geometry.width;
+        let stride = value_stride(&self.shape, self.geometry);
         for (panel, part) in value.chunks(width).enumerate() {
-            cache.values[start + panel * stride..][..part.len()].copy_from_slice(part);
+            let start = row * width + panel * stride;
+            self.values[start..][..part.len()].copy_from_slice(part);
         }
     }
 }

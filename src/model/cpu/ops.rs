@@ -57,23 +57,27 @@ pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f64, out: &mut [f32]) {
     Arch::new().dispatch(Norm(x, weight, epsilon, out));
 }
 
-/// gate · σ(gate) · up
-pub fn silu_times(gate: &[f32], up: &[f32], out: &mut [f32]) {
-    assert!(gate.len() == up.len() && gate.len() == out.len());
-    struct Silu<'a>(&'a [f32], &'a [f32], &'a mut [f32]);
-    impl WithSimd for Silu<'_> {
+/// gate · σ(gate) · up, where `width` gates and as many values of the up projection take turns.
+pub fn gate(projected: &[f32], width: usize, out: &mut [f32]) {
+    assert!(projected.len() >= 2 * out.len());
+    struct Gate<'a>(&'a [f32], usize, &'a mut [f32]);
+    impl WithSimd for Gate<'_> {
         type Output = ();
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, _: S) {
-            for ((out, &x), &up) in self.2.iter_mut().zip(self.0).zip(self.1) {
-                let e = exp_below_zero(-x.abs());
-                let numerator = if x < 0.0 { e } else { 1.0 };
-                *out = x * (numerator / (1.0 + e)) * up;
+            let pairs = self.0.chunks_exact(2 * self.1);
+            for (pair, out) in pairs.zip(self.2.chunks_mut(self.1)) {
+                let (gates, ups) = pair.split_at(self.1);
+                for ((out, &x), &up) in out.iter_mut().zip(gates).zip(ups) {
+                    let e = exp_below_zero(-x.abs());
+                    let numerator = if x < 0.0 { e } else { 1.0 };
+                    *out = x * (numerator / (1.0 + e)) * up;
+                }
             }
         }
     }
-    Arch::new().dispatch(Silu(gate, up, out));
+    Arch::new().dispatch(Gate(projected, width, out));
 }
 
 /// One head of a row, on its way from the projection to a query or the cache.
@@ -218,7 +222,10 @@ mod tests {
         let wide: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
         let mut out = vec![0.0; x.len()];
 
-        silu_times(&x, &x, &mut out);
+        // Two panels of 32 gates and 32 values each, the second pair filled up with zeros.
+        let (first, second) = x.split_at(32);
+        let rest = [second, &[0.0; 32 - 13]].concat();
+        gate(&[first, first, &rest, &rest].concat(), 32, &mut out);
         assert_near(&out, wide.iter().map(|x| x * x / (1.0 + (-x).exp())));
 
         rms_norm(&x, &vec![2.0; x.len()], 1e-6, &mut out);
@@ -249,7 +256,7 @@ mod tests {
     #[test]
     fn far_below_zero_silu_vanishes_and_not_a_number_stays_one() {
         let mut out = [0.0; 3];
-        silu_times(&[-1e30, -300.0, f32::NAN], &[1.0; 3], &mut out);
+        gate(&[-1e30, -300.0, f32::NAN, 1.0, 1.0, 1.0], 3, &mut out);
         assert!(
             out[0].abs() < 1e-6 && out[1].abs() < 1e-30 && out[2].is_nan(),
             "{out:?}"

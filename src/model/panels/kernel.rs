@@ -11,15 +11,15 @@ use super::{Geometry, Panels};
 pub(super) const VECTORS: usize = 2;
 
 /// The products of all rows with a range of panels.
-pub(super) struct Part<'a, W: Weight> {
+pub(super) struct Part<'a, 'b, W: Weight> {
     pub of: Panels<'a, W>,
     pub rows: &'a [f32],
     pub panels: Range<usize>,
     /// Per row, the columns of these panels.
-    pub lines: Vec<&'a mut [f32]>,
+    pub lines: &'a mut [&'b mut [f32]],
 }
 
-impl<W: Weight> WithSimd for Part<'_, W> {
+impl<W: Weight> WithSimd for Part<'_, '_, W> {
     type Output = ();
 
     /// All that this calls in a loop is inlined, or it would be compiled without those instructions.
@@ -53,7 +53,7 @@ impl<W: Weight> WithSimd for Part<'_, W> {
     }
 }
 
-impl<W: Weight> Part<'_, W> {
+impl<W: Weight> Part<'_, '_, W> {
     /// One row walks through four panels at a time, since eight chains of additions hide the latency of one.
     /// More rows have chains enough in one panel, as many as the registers hold sums of beside the weights.
     #[inline(always)]
@@ -129,9 +129,15 @@ impl<W: Weight> Part<'_, W> {
         for (panel, sums) in sums.iter().enumerate() {
             for (line, sums) in self.lines[first_row..].iter_mut().zip(sums) {
                 let line = &mut line[start + panel * width..];
-                let n_columns = width.min(line.len());
-                let values: &[f32] = bytemuck::cast_slice(sums);
-                line[..n_columns].copy_from_slice(&values[..n_columns]);
+                // Whole vectors are stored, a copy of any length would be a call.
+                match S::as_mut_simd_f32s(line).0.first_chunk_mut() {
+                    Some(vectors) => *vectors = *sums,
+                    None => {
+                        let values: &[f32] = bytemuck::cast_slice(sums);
+                        let n_columns = line.len();
+                        line.copy_from_slice(&values[..n_columns]);
+                    }
+                }
             }
         }
     }

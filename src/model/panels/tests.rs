@@ -36,11 +36,12 @@ fn exact(rows: &[f32], weights: &[f32], in_len: usize, out_len: usize) -> Vec<(f
 fn multiply_with<S: Simd>(simd: S, matrix: &PanelMatrix, rows: &[f32]) -> Vec<f32> {
     fn run<S: Simd, W: Weight>(simd: S, of: Panels<'_, W>, rows: &[f32], out: &mut [f32]) {
         let n_columns = out.len() / (rows.len() / of.in_len);
+        let mut lines: Vec<&mut [f32]> = out.chunks_exact_mut(n_columns).collect();
         Part {
             of,
             rows,
             panels: 0..n_columns.div_ceil(of.geometry.width),
-            lines: out.chunks_exact_mut(n_columns).collect(),
+            lines: &mut lines,
         }
         .with_simd(simd);
     }
