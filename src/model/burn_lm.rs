@@ -279,7 +279,8 @@ pub(super) fn drawable(
     cache_row: impl Fn(usize) -> usize,
 ) -> Result<Vec<f32>, ModelError> {
     for (index, row) in values.chunks_exact_mut(vocab_len).enumerate() {
-        if row.iter().sum::<f32>().is_nan() {
+        // Without a way out of the loop it looks at several values at once.
+        if row.iter().fold(false, |is_nan, x| is_nan | x.is_nan()) {
             return Err(ModelError::NotANumber {
                 row: cache_row(index),
             });

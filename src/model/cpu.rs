@@ -7,8 +7,7 @@
 
 use self::attention::{HeadRows, LayerHeads, attend};
 use self::cache::CacheShape;
-use self::ops::{for_rows, rms_norm};
-use self::then::{GatedMatrix, multiply_and_add};
+use self::then::{GatedMatrix, Normalized, multiply_and_add};
 use crate::model::arch::Architecture;
 use crate::model::lm::TokenId;
 use crate::model::panels::PanelMatrix;
@@ -68,7 +67,6 @@ pub struct NewRows<'a> {
 #[derive(Debug, Default)]
 pub struct Scratch {
     x: Vec<f32>,
-    normalized: Vec<f32>,
     projected: Vec<f32>,
     queries: Vec<f32>,
     attended: Vec<f32>,
@@ -137,20 +135,21 @@ impl CpuTransformer {
             };
             layer.forward(&at, sequences, scratch);
         }
-        let mut first = 0;
+        let mut rows = scratch.x.chunks_exact(hidden);
         let mut wanted = Vec::new();
-        for rows in sequences.iter_mut() {
-            let n = rows.tokens.len();
-            rows.cache.grow(n);
-            wanted.extend(first + n - rows.n_logits..first + n);
-            first += n;
+        for new in sequences.iter_mut() {
+            let n = new.tokens.len();
+            new.cache.grow(n);
+            wanted.extend(rows.by_ref().take(n).skip(n - new.n_logits));
         }
-        let normalized = &mut scratch.normalized[..wanted.len() * hidden];
-        for_rows(normalized, hidden, |row, out| {
-            let x = &scratch.x[wanted[row] * hidden..][..hidden];
-            rms_norm(x, &self.final_norm, self.arch.rms_norm_eps, out);
-        });
-        self.head.multiply(normalized)
+        let mut logits = vec![0.0; wanted.len() * self.arch.vocab_len];
+        let normalized = Normalized {
+            rows: wanted,
+            weight: &self.final_norm,
+            epsilon: self.arch.rms_norm_eps,
+        };
+        self.head.multiply_then(normalized, &mut logits, ());
+        logits
     }
 }
 
@@ -163,25 +162,25 @@ struct Place<'a> {
     turns: (&'a [f32], &'a [f32]),
 }
 
+fn normalized<'a>(arch: &Architecture, x: &'a [f32], weight: &'a [f32]) -> Normalized<'a> {
+    Normalized {
+        rows: x.chunks_exact(arch.hidden_len).collect(),
+        weight,
+        epsilon: arch.rms_norm_eps,
+    }
+}
+
 impl CpuLayer {
     fn forward(&self, at: &Place<'_>, sequences: &mut [NewRows<'_>], scratch: &mut Scratch) {
-        let (hidden, epsilon) = (at.arch.hidden_len, at.arch.rms_norm_eps);
-        let normalize = |x: &[f32], weight: &[f32], out: &mut [f32]| {
-            for_rows(out, hidden, |row, out| {
-                rms_norm(&x[row * hidden..][..hidden], weight, epsilon, out);
-            });
-        };
-        normalize(&scratch.x, &self.attention_norm, &mut scratch.normalized);
-        self.qkv
-            .multiply_into(&scratch.normalized, &mut scratch.projected);
+        let rows = normalized(at.arch, &scratch.x, &self.attention_norm);
+        self.qkv.multiply_then(rows, &mut scratch.projected, ());
         self.attend(at, sequences, scratch);
         let (attended, added) = (&scratch.attended, &mut scratch.added);
         multiply_and_add(&self.output, attended, added, &mut scratch.x);
 
-        normalize(&scratch.x, &self.mlp_norm, &mut scratch.normalized);
+        let rows = normalized(at.arch, &scratch.x, &self.mlp_norm);
         let (gate_up, activated) = (&mut scratch.gate_up, &mut scratch.activated);
-        self.gate_up
-            .multiply_into(&scratch.normalized, gate_up, activated);
+        self.gate_up.multiply_into(rows, gate_up, activated);
         multiply_and_add(&self.down, activated, &mut scratch.added, &mut scratch.x);
     }
 
@@ -251,7 +250,6 @@ impl Scratch {
         let keys = arch.n_kv_heads * arch.head_len;
         for (buffer, width) in [
             (&mut self.x, arch.hidden_len),
-            (&mut self.normalized, arch.hidden_len),
             (&mut self.projected, heads + 2 * keys),
             (&mut self.queries, heads),
             (&mut self.attended, heads),

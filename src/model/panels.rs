@@ -108,6 +108,17 @@ impl Geometry {
     }
 }
 
+/// Rows to multiply, `[n, in_len]`, as each thread gets them.
+pub(super) trait Rows: Sync {
+    fn with(&self, work: impl FnOnce(&[f32]));
+}
+
+impl Rows for &[f32] {
+    fn with(&self, work: impl FnOnce(&[f32])) {
+        work(self);
+    }
+}
+
 /// What becomes of the products of some columns of each row, done by the thread that computed them: they
 /// are in its cache, while any other thread would wait for each line of them.
 pub(super) trait Then: Send + Sized {
@@ -311,13 +322,13 @@ impl PanelMatrix {
     /// # Panics
     /// When `rows` is not whole rows, or `out` has another number of them.
     pub fn multiply_into(&self, rows: &[f32], out: &mut [f32]) {
+        assert_eq!(rows.len() % self.in_len, 0);
+        assert_eq!(out.len(), rows.len() / self.in_len * self.out_len);
         self.multiply_then(rows, out, ());
     }
 
     /// [`multiply_into`](Self::multiply_into), and something else with what each thread has computed.
-    pub(super) fn multiply_then(&self, rows: &[f32], out: &mut [f32], then: impl Then) {
-        assert_eq!(rows.len() % self.in_len, 0);
-        assert_eq!(out.len(), rows.len() / self.in_len * self.out_len);
+    pub(super) fn multiply_then(&self, rows: impl Rows, out: &mut [f32], then: impl Then) {
         match &self.storage {
             Storage::F32(words) => self.run(words, rows, out, then),
             Storage::F16(words) => self.run(words, rows, out, then),
@@ -325,8 +336,8 @@ impl PanelMatrix {
         }
     }
 
-    fn run<W: Weight, T: Then>(&self, words: &Words<W>, rows: &[f32], out: &mut [f32], then: T) {
-        let n_rows = rows.len() / self.in_len;
+    fn run<W: Weight, T: Then>(&self, words: &Words<W>, rows: impl Rows, out: &mut [f32], then: T) {
+        let n_rows = out.len() / self.out_len;
         let n_parts = self.n_parts(n_rows, rayon::current_num_threads());
         let panels_per_part = self.n_panels().div_ceil(n_parts);
         let call = Call {
@@ -352,22 +363,24 @@ impl PanelMatrix {
     }
 }
 
-struct Call<'a, W: Weight> {
+struct Call<'a, W: Weight, R: Rows> {
     of: Panels<'a, W>,
-    rows: &'a [f32],
+    rows: R,
     panels_per_part: usize,
 }
 
-impl<W: Weight> Call<'_, W> {
+impl<W: Weight, R: Rows> Call<'_, W, R> {
     /// `lines` holds the columns of these panels of each row.
     fn run(&self, panels: Range<usize>, mut lines: Vec<&mut [f32]>, then: impl Then) {
         let n_panels = panels.len();
         if n_panels <= self.panels_per_part {
-            Arch::new().dispatch(Part {
-                of: self.of,
-                rows: self.rows,
-                panels,
-                lines: &mut lines,
+            self.rows.with(|rows| {
+                Arch::new().dispatch(Part {
+                    of: self.of,
+                    rows,
+                    panels,
+                    lines: &mut lines,
+                });
             });
             then.run(&lines);
             return;

@@ -4,26 +4,8 @@
 use std::f32::consts::LOG2_E;
 
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 use crate::policy::entropy::exp::{LANES, clamped_exp2};
-
-/// Values that are worth another thread: some ten microseconds of such loops.
-const MIN_WORK: usize = 64 * 1024;
-
-/// Gives each row of `out` to `fill`, with its index; on several threads where there is enough to do.
-pub fn for_rows(out: &mut [f32], width: usize, fill: impl Fn(usize, &mut [f32]) + Sync) {
-    if out.len() < MIN_WORK || rayon::current_num_threads() == 1 {
-        for (index, row) in out.chunks_exact_mut(width).enumerate() {
-            fill(index, row);
-        }
-        return;
-    }
-    out.par_chunks_exact_mut(width)
-        .enumerate()
-        .with_min_len((MIN_WORK / 4).div_ceil(width))
-        .for_each(|(index, row)| fill(index, row));
-}
 
 /// x + y, in place of x.
 pub fn add_to(x: &mut [f32], y: &[f32]) {
@@ -260,19 +242,6 @@ mod tests {
         assert!(
             out[0].abs() < 1e-6 && out[1].abs() < 1e-30 && out[2].is_nan(),
             "{out:?}"
-        );
-    }
-
-    #[test]
-    fn rows_are_the_same_on_one_thread_and_on_several() {
-        let width = 1000;
-        let fill = |row: usize, out: &mut [f32]| out.fill(row as f32);
-        let mut out = vec![0.0; 300 * width];
-        for_rows(&mut out, width, fill);
-        assert!(
-            out.chunks_exact(width)
-                .enumerate()
-                .all(|(row, values)| { values.iter().all(|&value| value == row as f32) })
         );
     }
 }

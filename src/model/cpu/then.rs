@@ -1,8 +1,28 @@
-//! Products, and what a layer does with them before another thread needs them.
+//! Products, with what a layer does before and after them on the thread that needs or has it in its cache.
 
-use super::ops::{add_to, gate};
+use super::ops::{add_to, gate, rms_norm};
 use crate::model::device::Dtype;
-use crate::model::panels::{Geometry, PanelMatrix, Then};
+use crate::model::panels::{Geometry, PanelMatrix, Rows, Then};
+
+/// Rows that each thread normalises for itself: that takes less time than to fetch what another one has
+/// normalised.
+pub struct Normalized<'a> {
+    /// Rows of the weight's length.
+    pub rows: Vec<&'a [f32]>,
+    pub weight: &'a [f32],
+    pub epsilon: f64,
+}
+
+impl Rows for Normalized<'_> {
+    fn with(&self, work: impl FnOnce(&[f32])) {
+        let len = self.weight.len();
+        let mut out = vec![0.0; self.rows.len() * len];
+        for (row, out) in self.rows.iter().zip(out.chunks_exact_mut(len)) {
+            rms_norm(row, self.weight, self.epsilon, out);
+        }
+        work(&out);
+    }
+}
 
 fn split_lines(lines: Vec<&mut [f32]>, n_columns: usize) -> (Vec<&mut [f32]>, Vec<&mut [f32]>) {
     let halves = lines.into_iter();
@@ -104,9 +124,9 @@ impl GatedMatrix {
     /// - `out`: `[n, len]`
     ///
     /// # Panics
-    /// When `rows` is not whole rows, or one of the others has another number of them.
-    pub fn multiply_into(&self, rows: &[f32], products: &mut [f32], out: &mut [f32]) {
-        assert_eq!(out.len(), rows.len() / self.matrix.in_len() * self.len);
+    /// When one of them has another number of rows.
+    pub(super) fn multiply_into(&self, rows: impl Rows, products: &mut [f32], out: &mut [f32]) {
+        assert_eq!(out.len() / self.len, products.len() / self.matrix.out_len());
         let gate = Gate {
             lines: out.chunks_exact_mut(self.len).collect(),
             width: self.matrix.panel_width(),
@@ -189,7 +209,7 @@ mod tests {
                 let mut products = vec![0.0; N_ROWS * matrix.n_products()];
                 let mut out = vec![0.0; N_ROWS * len];
                 on_threads(n_threads, || {
-                    matrix.multiply_into(&rows, &mut products, &mut out);
+                    matrix.multiply_into(rows.as_slice(), &mut products, &mut out);
                 });
                 out
             };
