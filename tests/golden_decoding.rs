@@ -208,6 +208,7 @@ fn decode_window(
     let spec = DecoderSpec::Window {
         variant: case.config.variant,
         window_size: case.config.window_size,
+        ending: Default::default(),
         select: SelectRule::Entropy {
             entropy_threshold: case.config.entropy_threshold,
             pos_penalty: case.config.pos_penalty_factor,

@@ -42,6 +42,7 @@ fn trials() -> Vec<DecoderSpec> {
         selects.map(|select| DecoderSpec::Window {
             variant,
             window_size: 6,
+            ending: Default::default(),
             select: serde_json::from_str(select).unwrap(),
             entropy: EntropyRule::default(),
         })

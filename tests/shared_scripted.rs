@@ -10,7 +10,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 
-use wedlm_bench::config::decoder::{DecoderSpec, WindowVariant};
+use wedlm_bench::config::decoder::{DecoderSpec, Ending, WindowVariant};
 use wedlm_bench::engine::session::{EngineError, Models, Request, decode};
 use wedlm_bench::engine::shared::{self, SharedForwards};
 use wedlm_bench::engine::step::{Durations, Generation};
@@ -61,6 +61,7 @@ fn window(variant: WindowVariant, window_size: usize, select: &str) -> DecoderSp
     DecoderSpec::Window {
         variant,
         window_size,
+        ending: Ending::Cache,
         select: serde_json::from_str(select).unwrap(),
         entropy: EntropyRule::default(),
     }

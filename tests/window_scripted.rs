@@ -15,7 +15,7 @@ mod table;
 #[path = "window_scripted/trace.rs"]
 mod trace;
 
-use wedlm_bench::config::decoder::WindowVariant;
+use wedlm_bench::config::decoder::{Ending, WindowVariant};
 use wedlm_bench::engine::session::{EngineError, Request};
 use wedlm_bench::engine::step::{Finish, Generation, Outcome};
 use wedlm_bench::engine::window::{WindowRule, decode};
@@ -45,6 +45,7 @@ fn rule(variant: WindowVariant, window_size: usize, select: SelectRule) -> Windo
     WindowRule {
         variant,
         window_size,
+        ending: Ending::Cache,
         select,
         entropy: EntropyRule::default(),
     }

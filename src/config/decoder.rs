@@ -42,6 +42,8 @@ pub enum DecoderSpec {
         variant: WindowVariant,
         #[serde(default = "default_window_size")]
         window_size: usize,
+        #[serde(default, skip_serializing_if = "Ending::is_default")]
+        ending: Ending,
         #[serde(default)]
         select: SelectRule,
         #[serde(default)]
@@ -77,6 +79,24 @@ pub enum WindowVariant {
     Block,
     /// The notebook's procedure: no reordering, next-token shift, literal masks committed by force.
     Notebook,
+}
+
+/// When a window decoder is done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// When its last tokens have their cache rows: the reference engine, which commits them with one
+    /// more forward.
+    #[default]
+    Cache,
+    /// When its text is complete, as an autoregressive decoder, which does not feed its last token either.
+    Text,
+}
+
+impl Ending {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl DecoderSpec {
@@ -136,6 +156,7 @@ impl DecoderSpec {
             Self::Window {
                 variant: _,
                 window_size,
+                ending: _,
                 select,
                 entropy,
             } => {

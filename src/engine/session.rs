@@ -166,12 +166,14 @@ pub fn decode_in_stream(
         DecoderSpec::Window {
             variant,
             window_size,
+            ending,
             select,
             entropy,
         } => {
             let rule = WindowRule {
                 variant: *variant,
                 window_size: *window_size,
+                ending: *ending,
                 select: select.clone(),
                 entropy: *entropy,
             };

@@ -15,7 +15,7 @@ mod stream;
 
 use std::time::Instant;
 
-use crate::config::decoder::WindowVariant;
+use crate::config::decoder::{Ending, WindowVariant};
 use crate::engine::prompt;
 use crate::engine::session::{EngineError, Request};
 use crate::engine::step::Generation;
@@ -31,6 +31,7 @@ pub struct WindowRule {
     /// Slots of the window between two forwards; a forward of the engine or block variant feeds up
     /// to twice as many.
     pub window_size: usize,
+    pub ending: Ending,
     pub select: SelectRule,
     /// The entropy that the selection reads.
     pub entropy: EntropyRule,
@@ -65,7 +66,8 @@ impl WindowRule {
 }
 
 /// Decodes one prompt with a window. The cache is emptied first and holds exactly the rows of the
-/// prompt and of committed tokens afterwards (the notebook's holds one step less).
+/// prompt and of committed tokens afterwards (one step less in the notebook variant, and where the text
+/// ends the generation).
 ///
 /// The mask token is never chosen, except by the notebook variant, which follows its source in
 /// this. Only rows of masks are asked of the model, and no row at all in a forward that merely

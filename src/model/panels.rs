@@ -152,8 +152,10 @@ const MIN_WORK: usize = 16 * 1024;
 /// Rows whose arithmetic takes about as long as reading the weights from a cache.
 const ROWS_PER_READ: usize = 4;
 
-/// More parts than threads, so that a thread that comes late finds less left to do.
-const PARTS_PER_THREAD: usize = 2;
+/// Rows from which on a product takes long enough to be cut into more parts than there are threads, so that
+/// a thread that comes late finds less left to do. In a short one, each part costs a hand-over and a wait for
+/// its first weights.
+const MANY_ROWS: usize = 16;
 
 /// Whether this processor has vector instructions that the products here are written for.
 pub fn has_vectors() -> bool {
@@ -359,7 +361,8 @@ impl PanelMatrix {
             return 1;
         }
         let work = self.in_len * self.out_len * n_rows.div_ceil(ROWS_PER_READ);
-        (work / MIN_WORK).clamp(1, n_threads * PARTS_PER_THREAD)
+        let parts_per_thread = if n_rows >= MANY_ROWS { 2 } else { 1 };
+        (work / MIN_WORK).clamp(1, n_threads * parts_per_thread)
     }
 }
 

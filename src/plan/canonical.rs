@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::equal_rules::{normal_accept, normal_select, normal_stop, normal_variant};
 use super::reads::{accept_reads_entropy, reads_entropy, reads_order, select_reads_entropy};
-use crate::config::decoder::DecoderSpec;
+use crate::config::decoder::{DecoderSpec, Ending, WindowVariant};
 use crate::config::decoder_entry::Point;
 use crate::policy::accept::{AcceptRule, Judge};
 use crate::policy::sample::Sampling;
@@ -102,10 +102,15 @@ pub(super) fn normal_form(decoder: &DecoderSpec, sampling: &Sampling) -> Value {
         DecoderSpec::Window {
             variant,
             window_size,
+            ending,
             select,
             entropy: _,
         } => {
             *variant = normal_variant(*variant, *window_size);
+            if *variant == WindowVariant::Notebook {
+                // It commits what it fills in the same forward.
+                *ending = Ending::default();
+            }
             *select = normal_select(select);
         }
         DecoderSpec::WindowDraft {

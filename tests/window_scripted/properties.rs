@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use wedlm_bench::config::decoder::WindowVariant;
+use wedlm_bench::config::decoder::{Ending, WindowVariant};
 use wedlm_bench::engine::session::Request;
-use wedlm_bench::engine::step::{Finish, Generation, Outcome};
+use wedlm_bench::engine::step::{Finish, Generation, Outcome, Round};
 use wedlm_bench::engine::window::{WindowRule, decode};
 use wedlm_bench::model::lm::TokenId;
 use wedlm_bench::model::scripted::ScriptedModel;
-use wedlm_bench::policy::entropy::EntropyRule;
 use wedlm_bench::policy::sample::Sampling;
 use wedlm_bench::policy::select::SelectRule;
 
@@ -64,6 +63,14 @@ pub fn any_sampling() -> impl Strategy<Value = Sampling> {
 
 pub fn any_prompt() -> impl Strategy<Value = Vec<TokenId>> {
     prop::collection::vec(0..MASK, 1..5)
+}
+
+fn fills_of(round: &Round) -> Vec<(u32, TokenId)> {
+    let filled = round
+        .slots
+        .iter()
+        .filter(|slot| slot.outcome == Outcome::Filled);
+    filled.map(|slot| (slot.position, slot.token)).collect()
 }
 
 /// Position and token of each fill, with the round in which it happened.
@@ -129,7 +136,9 @@ fn check_bookkeeping(
                     prop_assert_eq!(filled, token);
                     match rule.variant {
                         WindowVariant::Engine | WindowVariant::Paper | WindowVariant::Block => {
-                            prop_assert!(filled_in < index);
+                            let is_last = index == generation.rounds.len() - 1;
+                            let may_be_at_once = is_last && rule.ending == Ending::Text;
+                            prop_assert!(filled_in < index || filled_in == index && may_be_at_once);
                         }
                         WindowVariant::Notebook => prop_assert!(filled_in <= index),
                     }
@@ -155,6 +164,7 @@ proptest! {
     #[test]
     fn every_rule_ends_within_its_budget_and_commits_only_what_it_filled(
         variant in any_variant(),
+        ending in prop::sample::select(vec![Ending::Cache, Ending::Text]),
         select in any_select(),
         window_size in 1_usize..10,
         max_new_tokens in 1_usize..24,
@@ -164,7 +174,7 @@ proptest! {
         seed in any::<u64>(),
         has_stop in any::<bool>(),
     ) {
-        let rule = WindowRule { variant, window_size, select, entropy: EntropyRule::default() };
+        let rule = WindowRule { ending, ..rule(variant, window_size, select) };
         let request = Request {
             prompt: &prompt,
             max_new_tokens,
@@ -184,6 +194,45 @@ proptest! {
             .with_context_len(context_len);
         let generation = decode(&mut model, &rule, &request).unwrap();
         check_bookkeeping(&generation, &rule, &request)?;
+    }
+
+    #[test]
+    fn a_generation_that_ends_with_its_text_is_the_other_without_the_last_forward(
+        variant in any_variant(),
+        select in any_select(),
+        window_size in 1_usize..10,
+        max_new_tokens in 1_usize..24,
+        prompt in any_prompt(),
+        sampling in any_sampling(),
+        model_seed in any::<u64>(),
+        seed in any::<u64>(),
+        has_stop in any::<bool>(),
+    ) {
+        let request = Request {
+            prompt: &prompt,
+            max_new_tokens,
+            stop_ids: if has_stop { &[0] } else { &[] },
+            mask_id: Some(MASK),
+            sampling,
+            seed,
+            ..Request::default()
+        };
+        let run = |ending| {
+            let rule = WindowRule { ending, ..rule(variant, window_size, select.clone()) };
+            decode(&mut model(model_seed), &rule, &request).unwrap()
+        };
+        let (whole, ended) = (run(Ending::Cache), run(Ending::Text));
+        prop_assert_eq!(&ended.ids, &whole.ids);
+        prop_assert_eq!(ended.finished_by, whole.finished_by);
+        prop_assert_eq!(ended.counts.committed, whole.counts.committed);
+        prop_assert_eq!(ended.counts.filled, whole.counts.filled);
+        let n_left_out = usize::from(variant != WindowVariant::Notebook);
+        prop_assert_eq!(ended.counts.verifier_forwards as usize, ended.rounds.len());
+        prop_assert_eq!(ended.rounds.len() + n_left_out, whole.rounds.len());
+        for (ours, theirs) in ended.rounds.iter().zip(&whole.rounds) {
+            prop_assert_eq!(&ours.positions, &theirs.positions);
+            prop_assert_eq!(fills_of(ours), fills_of(theirs));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::decoder::Ending;
 use crate::engine::clock::timed;
 use crate::engine::ending::{Cut, cut};
 use crate::engine::session::{EngineError, Request};
@@ -91,6 +92,11 @@ pub fn decode(
         let n_new = refill.n_before(&window, rule.window_size);
         let is_new_block = refill == Refill::Blockwise && n_new > 0;
         let plan = decide(&mut window, request, &generation.ids, n_new);
+        if let (Ending::Text, Some(finish)) = (rule.ending, plan.cut.finish) {
+            complete(&mut generation, &plan.tokens[..plan.cut.len]);
+            generation.finished_by = finish;
+            return Ok(generation);
+        }
         let mut verify = Duration::ZERO;
         let logits = timed(&mut verify, || {
             compute(model, &plan, chooser.reads_committed_rows())
@@ -147,6 +153,16 @@ fn decide(window: &mut Window, request: &Request<'_>, ids: &[TokenId], n_new: us
         n_masks: window.n_masks(),
         cut: cut(ids, &window.tokens()[..n_leading], request),
     }
+}
+
+/// Commits the last tokens with the forward that filled the last of them.
+fn complete(generation: &mut Generation, committed: &[TokenId]) {
+    generation.ids.extend(committed);
+    generation.counts.committed += committed.len() as u64;
+    let last = generation.rounds.last_mut();
+    last.expect("filled tokens come from a forward")
+        .committed
+        .extend(committed);
 }
 
 /// Runs the forward and leaves only committed rows in the cache. The leading slots come first in
