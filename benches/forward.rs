@@ -1,5 +1,6 @@
 //! A forward of the embedded verifier by rows: as the program runs it on the CPU in f32, and on burn's
-//! tensors with the same weights, as it runs on every other device. Both append to a cache of 96 rows and
+//! tensors with the same weights, as it runs on every other device; threads stay awake for the former, as
+//! they do while the program decodes. Both append to a cache of 96 rows and
 //! return the logits of every new row.
 
 use std::hint::black_box;
@@ -15,6 +16,7 @@ use wedlm_bench::model::device::Dtype;
 use wedlm_bench::model::lm::LanguageModel;
 use wedlm_bench::model::load::{Head, load_transformer};
 use wedlm_bench::model::rope::Rope;
+use wedlm_bench::model::threads::{build_pool, with_all_awake};
 use wedlm_bench::model::transformer::KvCache;
 
 const CACHED: usize = 96;
@@ -23,6 +25,7 @@ const CONTEXT: usize = 256;
 const N_ROWS: [usize; 6] = [1, 2, 4, 8, 16, 32];
 
 fn forward(criterion: &mut Criterion) {
+    build_pool(None).unwrap();
     let device = Device::flex();
     let checkpoint = Checkpoint::open("embedded:verifier").unwrap();
     let arch = checkpoint.arch.clone();
@@ -83,7 +86,7 @@ fn forward(criterion: &mut Criterion) {
         let is_near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-3;
         assert!(a.rows().flatten().zip(&b).all(is_near));
         group.bench_function(BenchmarkId::new("packed", n_rows), |bencher| {
-            bencher.iter(|| packed(black_box(rows.clone())));
+            with_all_awake(true, || bencher.iter(|| packed(black_box(rows.clone()))));
         });
         group.bench_function(BenchmarkId::new("tensors", n_rows), |bencher| {
             rayon::scope(|_| bencher.iter(|| on_tensors(black_box(rows.clone()))));

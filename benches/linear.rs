@@ -11,6 +11,7 @@ use std::time::Duration;
 use burn::tensor::{Device, Tensor, TensorData};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use wedlm_bench::model::panels::PanelMatrix;
+use wedlm_bench::model::threads::{build_pool, with_all_awake};
 use wedlm_bench::policy::noise::Noise;
 
 /// Rows of a forward: one, and drafts of the usual lengths.
@@ -107,7 +108,8 @@ fn compare(criterion: &mut Criterion, size: &Size) {
         let is_near = |(a, b): (&f32, &f32)| (a - b).abs() < 1e-3;
         assert!(ours.iter().zip(&theirs).all(is_near));
         group.bench_function(BenchmarkId::new("packed", n_rows), |bencher| {
-            rayon::scope(|_| bencher.iter(|| packed[next()].multiply(black_box(&rows))));
+            let mut multiply = || packed[next()].multiply(black_box(&rows));
+            with_all_awake(true, || bencher.iter(&mut multiply));
         });
         group.bench_function(BenchmarkId::new("burn", n_rows), |bencher| {
             let mut multiply = || black_box(&x).clone().matmul(dense[next()].clone());
@@ -118,6 +120,7 @@ fn compare(criterion: &mut Criterion, size: &Size) {
 }
 
 fn linear(criterion: &mut Criterion) {
+    build_pool(None).unwrap();
     for size in &SIZES {
         compare(criterion, size);
     }

@@ -23,6 +23,7 @@ use wedlm_bench::model::device::{DeviceSpec, Dtype};
 use wedlm_bench::model::inspect::inspect;
 use wedlm_bench::model::lm::LanguageModel;
 use wedlm_bench::model::loaded::{LoadedModel, Placement};
+use wedlm_bench::model::threads::{build_pool, with_all_awake};
 use wedlm_bench::stats::sample::Sample;
 
 const HIDDEN: usize = 896;
@@ -38,6 +39,7 @@ const CONTEXT: usize = 1024;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
+    build_pool(None)?;
     let dtype = match std::env::args().nth(1).as_deref() {
         None | Some("f32") => Dtype::F32,
         Some("f16") => Dtype::F16,
@@ -105,9 +107,11 @@ fn time_forwards(
         let (mut forwards, mut reads) = (Vec::new(), Vec::new());
         for _ in 0..N_REPEATS {
             let started = Instant::now();
-            model
-                .lm
-                .forward(&tokens[rows.clone()], &positions[rows.clone()], n_rows)?;
+            with_all_awake(true, || {
+                model
+                    .lm
+                    .forward(&tokens[rows.clone()], &positions[rows.clone()], n_rows)
+            })?;
             forwards.push(started.elapsed().as_secs_f64());
             model.lm.truncate(CACHED);
             let started = Instant::now();

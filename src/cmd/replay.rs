@@ -122,6 +122,6 @@ fn timed_here(
         config_hash,
     );
     let settings = settings(sweep, &models)?;
-    let samples = calibration(N_PASSES, &prompts, &settings, &mut models)?;
+    let samples = calibration(0..N_PASSES, &prompts, &settings, &mut models)?;
     Ok((fit(&samples)?, models.pair_shapes(), manifest))
 }

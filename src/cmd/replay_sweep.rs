@@ -1,5 +1,6 @@
 //! The part of a sweep that is read off a trace: record once, replay every rule, check some of them live.
 
+use std::ops::Range;
 use std::path::Path;
 
 use crate::analysis::cost::profile_costs;
@@ -142,11 +143,7 @@ fn time_up_to(
     if n_done >= n_passes {
         return Ok(false);
     }
-    let further = calibration(n_passes - n_done, prompts, settings, models)?.into_iter();
-    samples.extend(further.map(|sample| TimingSample {
-        pass: n_done + sample.pass,
-        ..sample
-    }));
+    samples.extend(calibration(n_done..n_passes, prompts, settings, models)?);
     let place = folder.join(CALIBRATION);
     let text = serde_json::to_vec(samples).map_err(|error| Failure::file(&place, &error))?;
     write_whole(&place, &text)?;
@@ -187,13 +184,13 @@ pub fn record_trace(
     })
 }
 
-/// Times what the rounds of this pair are made of, on the workload's own prompts, in `n_passes` passes
-/// over all draft lengths.
+/// Times what the rounds of this pair are made of, on the workload's own prompts, in these of the passes over
+/// all draft lengths.
 ///
 /// # Errors
 /// When a model is missing or fails.
 pub fn calibration(
-    n_passes: usize,
+    passes: Range<usize>,
     prompts: &[Prompt],
     settings: &Settings,
     models: &mut LoadedModels,
@@ -213,7 +210,7 @@ pub fn calibration(
         .collect();
     models.awake(|models| {
         let (drafter, verifier) = models.pair()?;
-        let samples = time_rounds(&mut drafter.lm, &mut verifier.lm, &requests, n_passes)?;
+        let samples = time_rounds(&mut drafter.lm, &mut verifier.lm, &requests, passes)?;
         drafter.lm.truncate(0);
         verifier.lm.truncate(0);
         Ok(samples)

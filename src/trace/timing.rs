@@ -4,6 +4,7 @@
 //! that the other model has filled. So forwards are timed where they happen, in generations of every
 //! draft length and in autoregressive ones, all of them in each pass.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use super::cost::{Part, TimingSample};
@@ -22,8 +23,9 @@ const LENS_PER_STEPS: usize = 3;
 /// Passes before the first that counts.
 const N_WARMUP: usize = 1;
 
-/// The parts of rounds over greedy generations of `requests`, in `n_passes` passes: each decodes once
-/// with every draft length and several times without drafts, and the requests go round.
+/// The parts of rounds over greedy generations of `requests`, in these of the passes of a run: each decodes
+/// once with every draft length and several times without drafts, and the requests go round. Before the
+/// first pass of the run is one that does not count.
 ///
 /// # Errors
 /// Those of the models, and of requests that do not fit.
@@ -34,12 +36,17 @@ pub fn time_rounds(
     drafter: &mut dyn LanguageModel,
     verifier: &mut dyn LanguageModel,
     requests: &[Request<'_>],
-    n_passes: usize,
+    passes: Range<usize>,
 ) -> Result<Vec<TimingSample>, EngineError> {
     assert!(!requests.is_empty(), "timing needs a text to decode");
     let mut samples = Vec::new();
-    let mut requests = requests.iter().cycle();
-    for pass in 0..N_WARMUP + n_passes {
+    let first = match passes.start {
+        0 => 0,
+        n => N_WARMUP + n,
+    };
+    let per_pass = DRAFT_LENS.len() + DRAFT_LENS.len().div_ceil(LENS_PER_STEPS);
+    let mut requests = requests.iter().cycle().skip(first * per_pass);
+    for pass in first..N_WARMUP + passes.end {
         let mut timed = Vec::new();
         let mut request = || requests.next().expect("a cycle has no end");
         for (place, draft_len) in DRAFT_LENS.into_iter().enumerate() {
@@ -268,7 +275,7 @@ mod tests {
         let mut drafter = ScriptedModel::history(3, 50, 4.0).perturbed(5, 1.0);
         let prompts = [[7, 8, 9], [1, 2, 3]];
         let requests: Vec<Request<'_>> = prompts.iter().map(|prompt| request(prompt)).collect();
-        let samples = time_rounds(&mut drafter, &mut verifier, &requests, 3).unwrap();
+        let samples = time_rounds(&mut drafter, &mut verifier, &requests, 0..3).unwrap();
         assert_eq!(count(&samples, Part::Step), 3 * 4 * 60);
         assert!(samples.iter().all(|sample| sample.pass < 3));
         let model = CostModel::fit(&samples).unwrap();
@@ -281,5 +288,22 @@ mod tests {
         for draft_len in DRAFT_LENS {
             assert!(sizes.contains(&(draft_len + 1)), "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn passes_in_pieces_are_those_of_one_run() {
+        let prompts: Vec<Vec<TokenId>> = (1..=17).map(|len| vec![7; len]).collect();
+        let requests: Vec<Request<'_>> = prompts.iter().map(|prompt| request(prompt)).collect();
+        let parts = |passes| {
+            let mut verifier = ScriptedModel::history(3, 50, 4.0);
+            let mut drafter = ScriptedModel::history(3, 50, 4.0).perturbed(5, 1.0);
+            let samples = time_rounds(&mut drafter, &mut verifier, &requests, passes).unwrap();
+            let of_sample = |one: TimingSample| (one.pass, one.part, one.n_rows, one.context_len);
+            samples.into_iter().map(of_sample).collect::<Vec<_>>()
+        };
+        let whole = parts(0..3);
+        let pieces = [parts(0..1), parts(1..2), parts(2..3)];
+        assert!(!pieces[2].is_empty());
+        assert_eq!(pieces.concat(), whole);
     }
 }

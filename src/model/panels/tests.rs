@@ -139,7 +139,8 @@ fn a_small_matrix_stays_on_the_thread_that_calls() {
     assert!(!matrix.is_worth_threads(1));
     assert_eq!(matrix.n_parts(1, 64), 1);
     let large = PanelMatrix::pack(&values(7, 512 * 2048), 512, 2048);
-    assert_eq!((large.n_parts(1, 1), large.n_parts(1, 2)), (1, 4));
+    assert_eq!((large.n_parts(1, 1), large.n_parts(1, 2)), (1, 2));
+    assert_eq!((large.n_parts(40, 1), large.n_parts(40, 2)), (1, 4));
 }
 
 #[test]
