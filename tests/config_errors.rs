@@ -29,7 +29,7 @@ const BROKEN_DECODERS: &[(&str, &str)] = &[
     ),
     (
         "[{name: x, kind: window, gird: {window_size: [4]}}]",
-        "decoders[0]: unknown field 'gird', expected one of 'variant', 'window_size', 'select', 'entropy'; did you mean 'grid'?",
+        "decoders[0]: unknown field 'gird', expected one of 'variant', 'window_size', 'ending', 'select', 'entropy'; did you mean 'grid'?",
     ),
     (
         "[{name: x, kind: speculative}]",
@@ -150,7 +150,7 @@ const BROKEN_DECODERS: &[(&str, &str)] = &[
     ),
     (
         "[{name: x, kind: window, list: [{window_size: 4}, {windw_size: 8}]}]",
-        "decoders[0].list[1].windw_size: unknown field 'windw_size', expected one of 'variant', 'window_size', 'select', 'entropy'; did you mean 'window_size'?",
+        "decoders[0].list[1].windw_size: unknown field 'windw_size', expected one of 'variant', 'window_size', 'ending', 'ending', 'select', 'entropy'; did you mean 'window_size'?",
     ),
     (
         "[{name: x, kind: window, grid: {window_size: [4, 8]}, exclude: [{window_size: 5}]}]",
