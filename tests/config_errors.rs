@@ -150,7 +150,7 @@ const BROKEN_DECODERS: &[(&str, &str)] = &[
     ),
     (
         "[{name: x, kind: window, list: [{window_size: 4}, {windw_size: 8}]}]",
-        "decoders[0].list[1].windw_size: unknown field 'windw_size', expected one of 'variant', 'window_size', 'ending', 'ending', 'select', 'entropy'; did you mean 'window_size'?",
+        "decoders[0].list[1].windw_size: unknown field 'windw_size', expected one of 'variant', 'window_size', 'ending', 'select', 'entropy'; did you mean 'window_size'?",
     ),
     (
         "[{name: x, kind: window, grid: {window_size: [4, 8]}, exclude: [{window_size: 5}]}]",
@@ -183,7 +183,7 @@ fn a_wrong_decoder_is_reported_at_its_key() {
 const BROKEN_SWEEPS: &[(&[&str], &str)] = &[
     (
         &[MODELS, WORKLOAD, DECODERS, "devcie: cpu"],
-        "unknown field 'devcie', expected one of 'name', 'models', 'device', 'threads', 'dtype', 'workload', 'sampling', 'decoders', 'param_grid', 'sample', 'halving', 'mode', 'replay', 'timing', 'hardware', 'seed'; did you mean 'device'?",
+        "unknown field 'devcie', expected one of 'name', 'models', 'device', 'threads', 'dtype', 'drafter_dtype', 'workload', 'sampling', 'decoders', 'param_grid', 'sample', 'halving', 'mode', 'replay', 'timing', 'hardware', 'seed'; did you mean 'device'?",
     ),
     (&[MODELS, DECODERS], "missing field 'workload'"),
     (
@@ -434,7 +434,7 @@ fn an_override_is_checked_like_the_file() {
     assert_eq!(
         said("decoders[0].windw_size=4"),
         "test.yaml: decoders[0]: unknown field 'windw_size', expected one of 'variant', 'window_size', \
-         'select', 'entropy'; did you mean 'window_size'?"
+         'ending', 'select', 'entropy'; did you mean 'window_size'?"
     );
     assert_eq!(
         said("decoders[3].window_size=4"),

@@ -74,3 +74,38 @@ fn gives_the_bits_of_forwards_of_1(mut model: BurnLm) {
         model.truncate(CACHED);
     }
 }
+
+/// A drafter that keeps the format that it is stored in drafts the very same tokens.
+#[test]
+fn a_sweep_whose_drafter_has_half_the_bits_writes_the_same_texts_and_says_so() {
+    let sweep = |arguments: &[&str]| {
+        let folder = tempfile::tempdir().unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_wedlm-bench"))
+            .args(["sweep", "configs/smoke.yaml", "--limit", "2", "--out"])
+            .arg(folder.path())
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let text = String::from_utf8(output.stdout).unwrap();
+        let run = std::path::Path::new(text.lines().last().unwrap());
+        let read = |file: &str| std::fs::read_to_string(run.join(file)).unwrap();
+        let manifest: serde_json::Value = serde_json::from_str(&read("manifest.json")).unwrap();
+        let mut rows: Vec<String> = read("journal.jsonl")
+            .lines()
+            .map(|line| {
+                let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+                let row = &entry["generation"];
+                let facts = ["trial_id", "prompt", "text_hash", "drafted", "accepted"];
+                facts.map(|fact| row[fact].to_string()).join(" ")
+            })
+            .collect();
+        rows.sort();
+        (manifest["dtype"].as_str().unwrap().to_owned(), rows)
+    };
+    let (dtype, rows) = sweep(&[]);
+    assert_eq!(dtype, "f32");
+    let (mixed, same) = sweep(&["--set", "drafter_dtype=f16"]);
+    assert_eq!(mixed, "f32 (drafter f16)");
+    assert!(rows.len() >= 8 && rows == same);
+}

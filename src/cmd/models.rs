@@ -10,6 +10,7 @@ use crate::engine::session::{BatchedModels, EngineError, Models};
 use crate::engine::shared::SharedForwards;
 use crate::model::batched_lm::BatchedLm;
 use crate::model::burn_lm::BurnLm;
+use crate::model::device::Dtype;
 use crate::model::lm::{BatchedLanguageModel, LanguageModel, TokenId};
 use crate::model::loaded::{LoadedModel, Placement};
 use crate::model::threads::{have_cores, with_all_awake};
@@ -63,19 +64,28 @@ fn shape(model: &Option<LoadedModel>) -> Option<ModelShape> {
 }
 
 impl LoadedModels {
-    /// Loads what is named and compares the tokenizers.
+    /// Loads what is named and compares the tokenizers. The drafter may have a dtype of its own.
     ///
     /// # Errors
     /// When a model cannot be loaded or two tokenizers differ.
-    pub fn open(names: &ModelNames, placement: Placement) -> Result<Self, Failure> {
-        let open = |name: &Option<String>| {
+    pub fn open(
+        names: &ModelNames,
+        placement: Placement,
+        drafter_dtype: Option<Dtype>,
+    ) -> Result<Self, Failure> {
+        let place = |name: &Option<String>, placement| {
             name.as_deref()
                 .map(|name| LoadedModel::open(name, placement))
                 .transpose()
         };
+        let open = |name| place(name, placement);
+        let of_drafter = Placement {
+            dtype: drafter_dtype.unwrap_or(placement.dtype),
+            ..placement
+        };
         let models = Self {
             verifier: open(&names.verifier)?,
-            drafter: open(&names.drafter)?,
+            drafter: place(&names.drafter, of_drafter)?,
             window: open(&names.window)?,
             batched: BTreeMap::new(),
             shared: None,

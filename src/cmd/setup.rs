@@ -99,7 +99,7 @@ pub(super) fn open(
             .saturating_add(window.saturating_mul(3))
             .saturating_add(64),
     };
-    let models = LoadedModels::open(names, placement)?;
+    let models = LoadedModels::open(names, placement, sweep.drafter_dtype)?;
     Ok((models, prompts))
 }
 
@@ -145,7 +145,10 @@ pub(super) fn manifest(
         models,
         machine: Machine::here(),
         device: sweep.device.to_string(),
-        dtype: format!("{:?}", sweep.dtype).to_lowercase(),
+        dtype: match sweep.drafter_dtype {
+            Some(dtype) if dtype != sweep.dtype => format!("{} (drafter {dtype})", sweep.dtype),
+            _ => sweep.dtype.to_string(),
+        },
         threads,
         seed: sweep.seed,
         n_prompts,

@@ -31,6 +31,9 @@ pub struct SweepSpec {
     pub threads: Option<usize>,
     #[serde(default)]
     pub dtype: Dtype,
+    /// Of the drafter, whose numbers change no text of a lossless decoder; none means `dtype`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drafter_dtype: Option<Dtype>,
     pub workload: WorkloadSpec,
     #[serde(default)]
     pub sampling: Sampling,
