@@ -198,7 +198,7 @@ fn against_others(tasks: &[Contest], place: usize, terms: Terms) -> Finding {
 fn adjust(findings: &mut [Finding], terms: Terms) {
     let p_values: Vec<f64> = findings.iter().filter_map(|one| one.p).collect();
     let mut adjusted = terms.correction.adjust(&p_values).into_iter();
-    for one in findings {
+    for one in findings.iter_mut() {
         one.p_adjusted = one.p.and_then(|_| adjusted.next());
         let is_enough = one.n >= terms.min_units;
         let is_significant = one.p_adjusted.is_some_and(|p| p <= terms.alpha.level());
@@ -214,6 +214,8 @@ fn adjust(findings: &mut [Finding], terms: Terms) {
             Some(_) | None => Decision::Inconclusive,
         };
     }
+    // One that differs is enough, and what decides comes first.
+    findings.sort_by_key(|one| one.decision != Decision::Pass);
 }
 
 /// Whether a ratio is too near to 1 to matter, up or down.
@@ -313,6 +315,24 @@ mod tests {
         };
         assert!((renyi.effect.unwrap().estimate - 1.0 / 1.2).abs() < 0.01);
         assert_eq!(topk.decision, Decision::Fail);
+    }
+
+    #[test]
+    fn the_level_that_differs_comes_first() {
+        let times = |salt, factor: f64| noisy(40, salt, 0.02, |_| 50.0 * factor);
+        let arms = vec![
+            arm("shannon", times(1, 1.0)),
+            arm("renyi", times(2, 1.0)),
+            arm("topk", times(3, 1.2)),
+        ];
+        let answer = ask(levels(0.02), &[run(&["a", "b"], 20, arms)]);
+        assert_eq!(answer.decision, Decision::Pass, "{answer:?}");
+        let names: Vec<&str> = answer
+            .findings
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect();
+        assert_eq!(names, ["topk against shannon", "renyi against shannon"]);
     }
 
     #[test]
