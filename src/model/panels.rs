@@ -13,18 +13,18 @@
 //! of rows and threads: a row's products have the same bits in every company. They do not depend on the
 //! format either, where it holds the weights exactly.
 
+mod call;
 mod kernel;
 mod weight;
-
-use std::ops::Range;
 
 use half::{bf16, f16};
 use pulp::{Arch, Simd, WithSimd};
 
+use self::call::Call;
+pub(super) use self::call::{Rows, Then};
 use self::kernel::{Part, VECTORS};
 use self::weight::Weight;
 use crate::model::device::Dtype;
-use crate::model::threads::join;
 
 /// Weights `[in_len, out_len]` in panels of columns, the last one padded with zeros.
 #[derive(Debug)]
@@ -106,40 +106,6 @@ impl Geometry {
         }
         Arch::new().dispatch(Ask)
     }
-}
-
-/// Rows to multiply, `[n, in_len]`, as each thread gets them.
-pub(super) trait Rows: Sync {
-    fn with(&self, work: impl FnOnce(&[f32]));
-}
-
-impl Rows for &[f32] {
-    fn with(&self, work: impl FnOnce(&[f32])) {
-        work(self);
-    }
-}
-
-/// What becomes of the products of some columns of each row, done by the thread that computed them: they
-/// are in its cache, while any other thread would wait for each line of them.
-pub(super) trait Then: Send + Sized {
-    /// Panels that stay together.
-    const PANELS: usize;
-
-    /// The work on the first columns of the product, and that on the others.
-    fn split_at(self, n_columns: usize) -> (Self, Self);
-
-    /// Row by row.
-    fn run(self, products: &[&mut [f32]]);
-}
-
-impl Then for () {
-    const PANELS: usize = 1;
-
-    fn split_at(self, _: usize) -> (Self, Self) {
-        ((), ())
-    }
-
-    fn run(self, _: &[&mut [f32]]) {}
 }
 
 /// Bytes of a cache line.
@@ -363,44 +329,6 @@ impl PanelMatrix {
         let work = self.in_len * self.out_len * n_rows.div_ceil(ROWS_PER_READ);
         let parts_per_thread = if n_rows >= MANY_ROWS { 2 } else { 1 };
         (work / MIN_WORK).clamp(1, n_threads * parts_per_thread)
-    }
-}
-
-struct Call<'a, W: Weight, R: Rows> {
-    of: Panels<'a, W>,
-    rows: R,
-    panels_per_part: usize,
-}
-
-impl<W: Weight, R: Rows> Call<'_, W, R> {
-    /// `lines` holds the columns of these panels of each row.
-    fn run(&self, panels: Range<usize>, mut lines: Vec<&mut [f32]>, then: impl Then) {
-        let n_panels = panels.len();
-        if n_panels <= self.panels_per_part {
-            self.rows.with(|rows| {
-                Arch::new().dispatch(Part {
-                    of: self.of,
-                    rows,
-                    panels,
-                    lines: &mut lines,
-                });
-            });
-            then.run(&lines);
-            return;
-        }
-        let n_parts = n_panels.div_ceil(self.panels_per_part);
-        let n_first = n_parts / 2 * self.panels_per_part;
-        let middle = panels.start + n_first;
-        let n_columns = n_first * self.of.geometry.width;
-        let (left, right) = lines
-            .into_iter()
-            .map(|line| line.split_at_mut(n_columns))
-            .unzip();
-        let (then_left, then_right) = then.split_at(n_columns);
-        join(
-            || self.run(panels.start..middle, left, then_left),
-            || self.run(middle..panels.end, right, then_right),
-        );
     }
 }
 
