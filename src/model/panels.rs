@@ -21,7 +21,7 @@ use half::{bf16, f16};
 use pulp::{Arch, Simd, WithSimd};
 
 use self::call::Call;
-pub(super) use self::call::{Rows, Then};
+pub(super) use self::call::{Rows, Then, split_lines};
 use self::kernel::{Part, VECTORS};
 use self::weight::Weight;
 use crate::model::device::Dtype;

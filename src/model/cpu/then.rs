@@ -2,7 +2,7 @@
 
 use super::ops::{add_to, gate, rms_norm};
 use crate::model::device::Dtype;
-use crate::model::panels::{Geometry, PanelMatrix, Rows, Then};
+use crate::model::panels::{Geometry, PanelMatrix, Rows, Then, split_lines};
 
 /// Rows that each thread normalises for itself: that takes less time than to fetch what another one has
 /// normalised.
@@ -22,11 +22,6 @@ impl Rows for Normalized<'_> {
         }
         work(&out);
     }
-}
-
-fn split_lines(lines: Vec<&mut [f32]>, n_columns: usize) -> (Vec<&mut [f32]>, Vec<&mut [f32]>) {
-    let halves = lines.into_iter();
-    halves.map(|line| line.split_at_mut(n_columns)).unzip()
 }
 
 /// Adds products to other rows.

@@ -44,6 +44,12 @@ impl Then for () {
     fn run(self, _: &[&mut [f32]]) {}
 }
 
+/// The first columns of each line, and the others.
+pub fn split_lines(lines: Vec<&mut [f32]>, n_columns: usize) -> (Vec<&mut [f32]>, Vec<&mut [f32]>) {
+    let lines = lines.into_iter();
+    lines.map(|line| line.split_at_mut(n_columns)).unzip()
+}
+
 /// A product that threads share.
 pub(super) struct Call<'a, W: Weight, R: Rows> {
     pub of: Panels<'a, W>,
@@ -71,10 +77,7 @@ impl<W: Weight, R: Rows> Call<'_, W, R> {
         let n_first = n_parts / 2 * self.panels_per_part;
         let middle = panels.start + n_first;
         let n_columns = n_first * self.of.geometry.width;
-        let (left, right) = lines
-            .into_iter()
-            .map(|line| line.split_at_mut(n_columns))
-            .unzip();
+        let (left, right) = split_lines(lines, n_columns);
         let (then_left, then_right) = then.split_at(n_columns);
         join(
             || self.run(panels.start..middle, left, then_left),

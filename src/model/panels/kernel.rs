@@ -28,6 +28,11 @@ impl<W: Weight> WithSimd for Part<'_, '_, W> {
         let geometry = Geometry::of::<S>();
         assert_eq!(geometry, self.of.geometry, "packed for another processor");
         let n_rows = self.lines.len();
+        assert_eq!(
+            self.rows.len(),
+            n_rows * self.of.in_len,
+            "whole rows, a line each"
+        );
         // Rows whose sums fit into the registers beside the weights.
         let max_rows = if S::REGISTER_COUNT >= 32 {
             W::MAX_ROWS
