@@ -129,7 +129,7 @@ impl Bench {
             dtype: Dtype::default(),
             context_len: longest + spec.max_new_tokens + 64,
         };
-        let models = LoadedModels::open(&names, placement, None).expect("the embedded models load");
+        let models = LoadedModels::open(&names, |_| placement).expect("the embedded models load");
         let prompts = items.into_iter().enumerate().map(|(index, item)| Prompt {
             index,
             ids: models

@@ -4,7 +4,7 @@ mod common;
 
 use burn::module::Param;
 use burn::tensor::{DType, Device, Tensor};
-use common::{fixture, load, read_json};
+use common::{device, fixture, load, read_json};
 use serde::Deserialize;
 use wedlm_bench::engine::autoregressive;
 use wedlm_bench::engine::batch::{self, Batching};
@@ -268,7 +268,7 @@ fn one_full_cache_refuses_the_call_and_leaves_every_cache_as_it_was() {
 fn rows_that_are_not_numbers_leave_no_trace_in_the_caches() {
     let checkpoint = Checkpoint::open(fixture("llama").to_str().unwrap()).unwrap();
     let options = LoadOptions {
-        device: Device::flex(),
+        device: device(),
         dtype: Dtype::F32,
         context_len: 64,
         n_drawable: usize::MAX,

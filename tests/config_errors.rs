@@ -1,6 +1,7 @@
 //! A wrong sweep file gets one sentence: file, key, what is wrong, what is allowed.
 
 use wedlm_bench::config::load::{load_sweep, parse_sweep};
+use wedlm_bench::config::train::TrainSpec;
 
 const MODELS: &str =
     "models: {verifier: 'embedded:v', drafter: 'embedded:d', window: 'embedded:w'}";
@@ -419,8 +420,41 @@ fn a_missing_file_is_named_with_a_near_one_beside_it() {
         load_sweep(place("other.yaml"), &[])
             .unwrap_err()
             .to_string(),
-        format!("{}: no such file", place("other.yaml"))
+        format!(
+            "{}: no such file; expected a YAML file such as those in configs/",
+            place("other.yaml")
+        )
     );
+}
+
+#[test]
+fn a_training_file_is_checked_like_a_sweep() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("train.yaml");
+    let whole = std::fs::read_to_string("configs/train/wedlm.yaml").unwrap();
+    let refused = |from: &str, to: &str| {
+        assert!(whole.contains(from), "{from}");
+        std::fs::write(&file, whole.replacen(from, to, 1)).unwrap();
+        let message = TrainSpec::load(&file).unwrap_err().to_string();
+        let place = format!("{}: ", file.display());
+        message.strip_prefix(&place).unwrap().to_owned()
+    };
+    assert_eq!(
+        refused("batch_len:", "batch_length:"),
+        "schedule: unknown field 'batch_length', did you mean 'batch_len'?"
+    );
+    assert_eq!(
+        refused("workers: 2", "workers: 0"),
+        "workers: 0 is out of range, expected at least 1"
+    );
+    assert_eq!(
+        refused("source: \"synthetic:mix\"", "source: \"gsm8k:test.jsonl\""),
+        "data.source: 'gsm8k:test.jsonl' is not for training, expected 'synthetic:FAMILY' or \
+         'synthetic:mix'"
+    );
+    let nothing = TrainSpec::load(&folder.path().join("nothing.yaml"));
+    let message = nothing.unwrap_err().to_string();
+    assert!(message.contains("no such file; expected"), "{message}");
 }
 
 #[test]

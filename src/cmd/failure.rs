@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use crate::analysis::read_back::ReadBackError;
 use crate::config::ConfigError;
-use crate::config::train::TrainSpecError;
 use crate::engine::session::EngineError;
 use crate::model::chat::ChatError;
 use crate::model::checkpoint::CheckpointError;
@@ -27,8 +26,6 @@ use crate::workload::WorkloadError;
 pub enum Failure {
     #[error(transparent)]
     Config(#[from] ConfigError),
-    #[error(transparent)]
-    TrainSpec(#[from] TrainSpecError),
     #[error("{0}")]
     Usage(String),
     #[error(transparent)]
@@ -93,7 +90,7 @@ impl Failure {
     /// 2 when the command or a file that the user wrote is wrong, 130 when interrupted, else 1.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::TrainSpec(_) | Self::Usage(_) | Self::Join(_) => 2,
+            Self::Config(_) | Self::Usage(_) | Self::Join(_) => 2,
             Self::Interrupted(_) | Self::Train(TrainError::Interrupted { .. }) => 130,
             Self::Load(_)
             | Self::Chat(_)

@@ -122,7 +122,7 @@ fn open_models(
             .saturating_add(window_size.saturating_mul(3))
             .saturating_add(8),
     };
-    LoadedModels::open(names, placement, None)
+    LoadedModels::open(names, |_| placement)
 }
 
 fn as_json(generation: &Generation) -> Value {

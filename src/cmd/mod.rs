@@ -27,6 +27,7 @@ pub mod replay_sweep;
 pub mod replayable;
 pub mod report;
 pub mod resume;
+pub mod round_times;
 pub mod rows;
 pub mod run_folder;
 pub mod score;

@@ -10,7 +10,6 @@ use crate::engine::session::{BatchedModels, EngineError, Models};
 use crate::engine::shared::SharedForwards;
 use crate::model::batched_lm::BatchedLm;
 use crate::model::burn_lm::BurnLm;
-use crate::model::device::Dtype;
 use crate::model::lm::{BatchedLanguageModel, LanguageModel, TokenId};
 use crate::model::loaded::{LoadedModel, Placement};
 use crate::model::threads::{have_cores, with_all_awake};
@@ -64,29 +63,23 @@ fn shape(model: &Option<LoadedModel>) -> Option<ModelShape> {
 }
 
 impl LoadedModels {
-    /// Loads what is named and compares the tokenizers. The drafter may have a dtype of its own.
+    /// Loads what is named and compares the tokenizers.
     ///
     /// # Errors
     /// When a model cannot be loaded or two tokenizers differ.
     pub fn open(
         names: &ModelNames,
-        placement: Placement,
-        drafter_dtype: Option<Dtype>,
+        placement: impl Fn(Role) -> Placement,
     ) -> Result<Self, Failure> {
-        let place = |name: &Option<String>, placement| {
+        let open = |name: &Option<String>, role| {
             name.as_deref()
-                .map(|name| LoadedModel::open(name, placement))
+                .map(|name| LoadedModel::open(name, placement(role)))
                 .transpose()
         };
-        let open = |name| place(name, placement);
-        let of_drafter = Placement {
-            dtype: drafter_dtype.unwrap_or(placement.dtype),
-            ..placement
-        };
         let models = Self {
-            verifier: open(&names.verifier)?,
-            drafter: place(&names.drafter, of_drafter)?,
-            window: open(&names.window)?,
+            verifier: open(&names.verifier, Role::Verifier)?,
+            drafter: open(&names.drafter, Role::Drafter)?,
+            window: open(&names.window, Role::Window)?,
             batched: BTreeMap::new(),
             shared: None,
         };

@@ -8,8 +8,9 @@ use crate::cli::ReplayArgs;
 use crate::cmd::Failure;
 use crate::cmd::download::fetch;
 use crate::cmd::measure_all::settings;
-use crate::cmd::replay_sweep::{N_PASSES, Recorded, Replayed, calibration, fit};
+use crate::cmd::replay_sweep::{Recorded, Replayed};
 use crate::cmd::replayable::Split;
+use crate::cmd::round_times::RoundTimes;
 use crate::cmd::run_folder::{RunFolder, config_hash};
 use crate::cmd::setup::{manifest, model_names, open, overrides};
 use crate::config::replay::SweepMode;
@@ -68,11 +69,7 @@ pub fn run(args: &ReplayArgs) -> Result<(), Failure> {
             timed_here(&sweep, &plan, &trace, config_hash(&yaml))?
         }
     };
-    let recorded = Recorded {
-        trace,
-        costs,
-        samples: Vec::new(),
-    };
+    let recorded = Recorded { trace, costs };
     let replayed = Replayed {
         sweep: &sweep,
         split: &split,
@@ -122,6 +119,7 @@ fn timed_here(
         config_hash,
     );
     let settings = settings(sweep, &models)?;
-    let samples = calibration(0..N_PASSES, &prompts, &settings, &mut models)?;
-    Ok((fit(&samples)?, models.pair_shapes(), manifest))
+    let mut times = RoundTimes::new(&prompts, &settings);
+    times.take(1.0, &mut models)?;
+    Ok((times.costs()?, models.pair_shapes(), manifest))
 }

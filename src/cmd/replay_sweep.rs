@@ -1,6 +1,5 @@
 //! The part of a sweep that is read off a trace: record once, replay every rule, check some of them live.
 
-use std::ops::Range;
 use std::path::Path;
 
 use crate::analysis::cost::profile_costs;
@@ -19,135 +18,50 @@ use crate::config::SweepSpec;
 use crate::config::hardware::HardwareProfile;
 use crate::engine::session::Request;
 use crate::engine::speculative::SpeculativeRule;
-use crate::model::lm::LanguageModel;
 use crate::plan::Trial;
-use crate::policy::sample::Sampling;
-use crate::record::folder::write_whole;
 use crate::record::journal::Entry;
 use crate::record::manifest::ReplayCounts;
 use crate::record::schema::Mode;
 use crate::record::trace_files::{read_trace, write_trace};
 use crate::stats::bootstrap::Bootstrap;
-use crate::trace::cost::{CostModel, TimingSample};
+use crate::trace::cost::CostModel;
 use crate::trace::record::{RecordSetting, record, record_batched};
 use crate::trace::replay::Replay;
-use crate::trace::timing::time_rounds;
 use crate::trace::{Trace, TraceHeader};
 
 /// Name of the trace's folder in a run folder.
 pub const TRACE: &str = "trace";
-/// Timings behind the cost model, in a run folder.
-const CALIBRATION: &str = "calibration.json";
 /// Rows of which a forward returns logits while a text is read.
 const PIECE_LEN: usize = 64;
 /// Most texts that are recorded at a time, and what their caches may take.
 const MOST_RECORDED: u64 = 8;
 const RECORDING_BYTES: u64 = 1 << 30;
-/// Passes over all draft lengths before the trials that run live, and all of them: the others are spread
-/// over these trials, since a machine changes in the meantime, and live trials are what the cost model is
-/// compared with.
-const N_FIRST: usize = 2;
-pub const N_PASSES: usize = 12;
 
-/// A trace with what its rounds cost here.
+/// A trace with what its rounds cost.
 #[derive(Debug)]
 pub struct Recorded {
     pub trace: Trace,
     pub costs: CostModel,
-    /// What the costs are fitted to.
-    pub samples: Vec<TimingSample>,
 }
 
-/// Records the trace of all prompts and times the forwards a first time, or reads both from `folder` where an
-/// earlier run of the same sweep left them.
+/// The trace of all prompts: the one that an earlier run of the same sweep left in `folder`, or a new one.
 ///
 /// # Errors
 /// When a model fails or a file cannot be used.
-pub fn recorded(
+pub fn kept_trace(
     folder: &Path,
     header: &TraceHeader,
     prompts: &[Prompt],
     settings: &Settings,
     models: &mut LoadedModels,
-) -> Result<Recorded, Failure> {
+) -> Result<Trace, Failure> {
     let place = folder.join(TRACE);
-    let trace = if place.join("trace.json").is_file() {
-        read_trace(&place)?
-    } else {
-        let trace = record_trace(header, prompts, settings, models)?;
-        write_trace(&place, &trace)?;
-        trace
-    };
-    let mut samples = earlier_timings(folder)?;
-    time_up_to(N_FIRST, &mut samples, folder, (prompts, settings), models)?;
-    let costs = fit(&samples)?;
-    Ok(Recorded {
-        trace,
-        costs,
-        samples,
-    })
-}
-
-impl Recorded {
-    /// Takes the passes that are due when this share of the live trials, from 0 to 1, is done, but for
-    /// those of an earlier run.
-    ///
-    /// # Errors
-    /// When a model fails or a file cannot be used.
-    pub fn go_on(
-        &mut self,
-        share: f64,
-        folder: &Path,
-        prompts: &[Prompt],
-        settings: &Settings,
-        models: &mut LoadedModels,
-    ) -> Result<(), Failure> {
-        let n_due = N_FIRST + ((N_PASSES - N_FIRST) as f64 * share) as usize;
-        let samples = &mut self.samples;
-        if time_up_to(n_due, samples, folder, (prompts, settings), models)? {
-            self.costs = fit(samples)?;
-        }
-        Ok(())
+    if place.join("trace.json").is_file() {
+        return Ok(read_trace(&place)?);
     }
-}
-
-/// The costs that timings of this machine give.
-///
-/// # Errors
-/// When they do not make a cost model.
-pub fn fit(samples: &[TimingSample]) -> Result<CostModel, Failure> {
-    CostModel::fit(samples).map_err(|error| Failure::Other(error.to_string()))
-}
-
-/// The timings that an earlier run left in the folder.
-fn earlier_timings(folder: &Path) -> Result<Vec<TimingSample>, Failure> {
-    let place = folder.join(CALIBRATION);
-    if !place.is_file() {
-        return Ok(Vec::new());
-    }
-    let text = std::fs::read(&place).map_err(|error| Failure::file(&place, &error))?;
-    serde_json::from_slice(&text).map_err(|error| Failure::file(&place, &error))
-}
-
-/// Adds the passes that `samples` lacks of the first `n_passes`, and writes all to the folder. Whether it
-/// lacked any.
-fn time_up_to(
-    n_passes: usize,
-    samples: &mut Vec<TimingSample>,
-    folder: &Path,
-    (prompts, settings): (&[Prompt], &Settings),
-    models: &mut LoadedModels,
-) -> Result<bool, Failure> {
-    let n_done = samples.iter().map(|sample| sample.pass + 1).max();
-    let n_done = n_done.unwrap_or(0);
-    if n_done >= n_passes {
-        return Ok(false);
-    }
-    samples.extend(calibration(n_done..n_passes, prompts, settings, models)?);
-    let place = folder.join(CALIBRATION);
-    let text = serde_json::to_vec(samples).map_err(|error| Failure::file(&place, &error))?;
-    write_whole(&place, &text)?;
-    Ok(true)
+    let trace = record_trace(header, prompts, settings, models)?;
+    write_trace(&place, &trace)?;
+    Ok(trace)
 }
 
 /// Decodes every prompt with the verifier and notes all that the drafter would say.
@@ -181,39 +95,6 @@ pub fn record_trace(
             record_batched(&mut drafter, &mut verifier, &setting, &requests)
         };
         trace.map_err(|error| Failure::Other(error.to_string()))
-    })
-}
-
-/// Times what the rounds of this pair are made of, on the workload's own prompts, in these of the passes over
-/// all draft lengths.
-///
-/// # Errors
-/// When a model is missing or fails.
-pub fn calibration(
-    passes: Range<usize>,
-    prompts: &[Prompt],
-    settings: &Settings,
-    models: &mut LoadedModels,
-) -> Result<Vec<TimingSample>, Failure> {
-    if prompts.is_empty() {
-        return Err(Failure::Usage(
-            "workload: there is no prompt, so there is nothing to time".into(),
-        ));
-    }
-    let requests: Vec<Request<'_>> = prompts
-        .iter()
-        .map(|prompt| Request {
-            // What is timed are forwards, and the draft lengths that are asked for: greedy ones.
-            sampling: Sampling::default(),
-            ..settings.request(prompt)
-        })
-        .collect();
-    models.awake(|models| {
-        let (drafter, verifier) = models.pair()?;
-        let samples = time_rounds(&mut drafter.lm, &mut verifier.lm, &requests, passes)?;
-        drafter.lm.truncate(0);
-        verifier.lm.truncate(0);
-        Ok(samples)
     })
 }
 
@@ -269,7 +150,7 @@ impl Replayed<'_> {
         bootstrap: &Bootstrap,
     ) -> Result<(Summary, ReplayCounts), Failure> {
         let baseline = &trials[0];
-        let Recorded { trace, costs, .. } = self.recorded;
+        let Recorded { trace, costs } = self.recorded;
         let facts = prompt_facts(trace, self.prompts, self.entries, &baseline.id);
         let predictor = Predictor::new(trace, costs, self.profile.map(profile_costs), facts)?
             .with_shapes(self.shapes);

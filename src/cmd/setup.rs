@@ -91,15 +91,15 @@ pub(super) fn open(
         .map(|trial| window_size(&trial.decoder))
         .max()
         .unwrap_or(0);
-    let placement = Placement {
+    let context_len = longest
+        .saturating_add(sweep.workload.max_new_tokens)
+        .saturating_add(window.saturating_mul(3))
+        .saturating_add(64);
+    let models = LoadedModels::open(names, |role| Placement {
         device: sweep.device,
-        dtype: sweep.dtype,
-        context_len: longest
-            .saturating_add(sweep.workload.max_new_tokens)
-            .saturating_add(window.saturating_mul(3))
-            .saturating_add(64),
-    };
-    let models = LoadedModels::open(names, placement, sweep.drafter_dtype)?;
+        dtype: sweep.dtype_of(role),
+        context_len,
+    })?;
     Ok((models, prompts))
 }
 
@@ -127,6 +127,7 @@ pub(super) fn manifest(
         .map(|(role, model)| {
             let facts = json!({
                 "name": model.name,
+                "dtype": model.lm.dtype(),
                 "n_parameters": model.lm.n_parameters(),
                 "weights_sha256": model.weights_hash,
             });
@@ -145,9 +146,9 @@ pub(super) fn manifest(
         models,
         machine: Machine::here(),
         device: sweep.device.to_string(),
-        dtype: match sweep.drafter_dtype {
-            Some(dtype) if dtype != sweep.dtype => format!("{} (drafter {dtype})", sweep.dtype),
-            _ => sweep.dtype.to_string(),
+        dtype: match sweep.dtype_of(Role::Drafter) {
+            dtype if dtype == sweep.dtype => dtype.to_string(),
+            dtype => format!("{} (drafter {dtype})", sweep.dtype),
         },
         threads,
         seed: sweep.seed,

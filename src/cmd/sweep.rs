@@ -19,9 +19,10 @@ use crate::cmd::measure_all::{End, Job, drift, measure_all, settings, sort};
 use crate::cmd::metrics::{self, Measurements};
 use crate::cmd::models::LoadedModels;
 use crate::cmd::plan_view::{n_live_generations, print_plan};
-use crate::cmd::replay_sweep::{Replayed, checked, recorded};
+use crate::cmd::replay_sweep::{Recorded, Replayed, checked, kept_trace};
 use crate::cmd::replayable::{Split, header};
 use crate::cmd::resume::open_folder;
+use crate::cmd::round_times::RoundTimes;
 use crate::cmd::run_folder::{config_hash, read_manifest};
 use crate::cmd::setup::{manifest, model_names, open, overrides, set_threads};
 use crate::config::replay::SweepMode;
@@ -98,13 +99,17 @@ pub(super) fn measured(
     let settings = settings(&sweep, &models)?;
     let mut recorded = match &header {
         Some(header) if !split.replayed.is_empty() => {
-            let recorded = recorded(&folder.path, header, &prompts, &settings, &mut models)?;
+            let trace = kept_trace(&folder.path, header, &prompts, &settings, &mut models)?;
+            let mut times = RoundTimes::new(&prompts, &settings).kept_in(&folder.path)?;
+            times.take(0.0, &mut models)?;
+            let costs = times.costs()?;
+            let recorded = Recorded { trace, costs };
             let checked = checked(&sweep, &recorded, &split)?;
-            Some((recorded, checked))
+            Some((recorded, checked, times))
         }
         Some(_) | None => None,
     };
-    let also_live = recorded.iter().flat_map(|(_, checked)| checked);
+    let also_live = recorded.iter().flat_map(|(_, checked, _)| checked);
     let trials: Vec<Trial> = split
         .live
         .iter()
@@ -121,10 +126,12 @@ pub(super) fn measured(
     };
     let mut time_forwards = |share: f64, models: &mut LoadedModels| {
         calibration.go_on(share, models)?;
-        match &mut recorded {
-            Some((recorded, _)) => recorded.go_on(share, &folder.path, &prompts, &settings, models),
-            None => Ok(()),
+        if let Some((recorded, _, times)) = &mut recorded
+            && times.take(share, models)?
+        {
+            recorded.costs = times.costs()?;
         }
+        Ok(())
     };
     let end = measure_all(
         &job,
@@ -149,7 +156,7 @@ pub(super) fn measured(
             let summary = summarise(summariser, &plan.trials, &entries, profile.as_ref());
             (summary, None)
         }
-        Some((recorded, checked)) => {
+        Some((recorded, checked, _)) => {
             let replayed = Replayed {
                 sweep: &sweep,
                 split: &split,

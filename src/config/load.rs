@@ -90,7 +90,11 @@ fn document(
 fn text_of(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(|error| {
         let reason = match error.kind() {
-            std::io::ErrorKind::NotFound => format!("no such file{}", sibling(path)),
+            std::io::ErrorKind::NotFound => {
+                let instead = sibling(path)
+                    .unwrap_or_else(|| "expected a YAML file such as those in configs/".to_owned());
+                format!("no such file; {instead}")
+            }
             std::io::ErrorKind::InvalidData => "not text in UTF-8".to_owned(),
             _ => error.to_string(),
         };
@@ -98,11 +102,9 @@ fn text_of(path: &Path) -> Result<String, ConfigError> {
     })
 }
 
-/// "; did you mean …?" for a file name that is nearly that of a YAML file beside it.
-fn sibling(path: &Path) -> String {
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
-        return String::new();
-    };
+/// "did you mean …?" for a file name that is nearly that of a YAML file beside it.
+fn sibling(path: &Path) -> Option<String> {
+    let (folder, name) = (path.parent()?, path.file_name()?);
     let folder = if folder.as_os_str().is_empty() {
         Path::new(".")
     } else {
@@ -117,8 +119,7 @@ fn sibling(path: &Path) -> String {
         .collect();
     names.sort();
     nearest(&name.to_string_lossy(), names.iter().map(String::as_str))
-        .map(|found| format!("; did you mean '{}'?", path.with_file_name(found).display()))
-        .unwrap_or_default()
+        .map(|found| format!("did you mean '{}'?", path.with_file_name(found).display()))
 }
 
 fn unreadable(file: &str, reason: String) -> ConfigError {

@@ -66,6 +66,14 @@ pub struct SweepSpec {
 }
 
 impl SweepSpec {
+    /// Number format of the model with this role.
+    pub fn dtype_of(&self, role: Role) -> Dtype {
+        match role {
+            Role::Drafter => self.drafter_dtype.unwrap_or(self.dtype),
+            Role::Verifier | Role::Window => self.dtype,
+        }
+    }
+
     /// The profile named under `hardware`.
     ///
     /// # Errors

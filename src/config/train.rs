@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::error::{ConfigError, Fault};
+use super::load::load;
 use crate::model::device::DeviceSpec;
 use crate::workload::{Families, Family, Source};
 
@@ -101,19 +103,19 @@ impl DataSpec {
     ///
     /// # Errors
     /// A file, templates that are held out from training, and an unknown source.
-    pub fn families(&self) -> Result<Families, String> {
+    pub fn families(&self) -> Result<Families, Fault> {
+        let refused = |reason: String| Fault::new("data.source", reason);
         match self.source.parse() {
             Ok(Source::Synthetic { what }) => Ok(what),
             Ok(
                 Source::SyntheticGsm8kNewTemplates {}
                 | Source::Gsm8k { .. }
                 | Source::Public { .. },
-            ) => Err(format!(
-                "data.source '{}' is not for training, expected 'synthetic:FAMILY' or \
-                 'synthetic:mix'",
+            ) => Err(refused(format!(
+                "'{}' is not for training, expected 'synthetic:FAMILY' or 'synthetic:mix'",
                 self.source
-            )),
-            Err(error) => Err(format!("data.source: {error}")),
+            ))),
+            Err(error) => Err(refused(error.to_string())),
         }
     }
 }
@@ -212,76 +214,80 @@ impl ScheduleSpec {
     }
 }
 
-/// What is wrong with a training file, with the file in front.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {reason}", path.display())]
-pub struct TrainSpecError {
-    path: PathBuf,
-    reason: String,
-}
-
 impl TrainSpec {
     /// Reads and checks a training file.
     ///
     /// # Errors
-    /// When the file is missing, is not YAML, or a value is out of range.
-    pub fn load(path: &Path) -> Result<Self, TrainSpecError> {
-        let refuse = |reason: String| TrainSpecError {
-            path: path.to_path_buf(),
-            reason,
-        };
-        let text = std::fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
-        let spec: Self = serde_yaml::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+    /// Any [`ConfigError`]: the file is missing, is not YAML, or a value is out of range.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let spec: Self = load(path, &[])?;
+        let file = path.display().to_string();
+        spec.check().map_err(|fault| fault.in_file(&file))?;
+        Ok(spec)
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let schedule = &self.schedule;
         let mut counts = vec![
-            ("schedule.n_steps", spec.schedule.n_steps),
-            ("schedule.batch_len", spec.schedule.batch_len),
-            ("schedule.checkpoint_every", spec.schedule.checkpoint_every),
-            ("workers", spec.workers),
-            ("data.n_pooled_batches", spec.data.n_pooled_batches),
+            ("schedule.n_steps", schedule.n_steps),
+            ("schedule.batch_len", schedule.batch_len),
+            ("schedule.checkpoint_every", schedule.checkpoint_every),
+            ("workers", self.workers),
+            ("data.n_pooled_batches", self.data.n_pooled_batches),
             (
                 "schedule.micro_batch_len",
-                spec.schedule.micro_batch_len.unwrap_or(1),
+                schedule.micro_batch_len.unwrap_or(1),
             ),
         ];
-        let in_turn = spec.data.n_in_turn.values();
+        let in_turn = self.data.n_in_turn.values();
         counts.extend(in_turn.map(|&n| ("data.n_in_turn", n)));
         if let ObjectiveSpec::Wedlm {
             block_lens,
             min_mask_ratio,
             ..
-        } = &spec.objective
+        } = &self.objective
         {
             if !(0.0..=1.0).contains(min_mask_ratio) {
-                return Err(refuse(format!(
-                    "objective.min_mask_ratio is {min_mask_ratio}, expected 0 to 1"
-                )));
+                return Err(Fault::new(
+                    "objective.min_mask_ratio",
+                    format!("{min_mask_ratio} is out of range, expected 0 to 1"),
+                ));
             }
-            counts.push(("the number of objective.block_lens", block_lens.len()));
+            if block_lens.is_empty() {
+                return Err(Fault::new("objective.block_lens", "expected at least one"));
+            }
             counts.extend(block_lens.iter().map(|&n| ("objective.block_lens", n)));
         }
         for (key, value) in counts {
             if value == 0 {
-                return Err(refuse(format!("{key} is 0, expected at least 1")));
+                return Err(Fault::new(key, "0 is out of range, expected at least 1"));
             }
         }
-        if spec.workers > spec.schedule.batch_len {
-            return Err(refuse(format!(
-                "workers {} exceeds schedule.batch_len {}",
-                spec.workers, spec.schedule.batch_len
-            )));
-        }
-        if spec.schedule.n_warmup_steps >= spec.schedule.n_steps {
-            return Err(refuse(
-                "schedule.n_warmup_steps must be below n_steps".into(),
+        if self.workers > schedule.batch_len {
+            return Err(Fault::new(
+                "workers",
+                format!(
+                    "{} exceeds schedule.batch_len {}",
+                    self.workers, schedule.batch_len
+                ),
             ));
         }
-        let families = spec.data.families().map_err(refuse)?;
-        if families != Families::Mix && !spec.data.n_in_turn.is_empty() {
-            return Err(refuse(format!(
-                "data.n_in_turn is for synthetic:mix alone, not for '{}'",
-                spec.data.source
-            )));
+        if schedule.n_warmup_steps >= schedule.n_steps {
+            return Err(Fault::new(
+                "schedule.n_warmup_steps",
+                format!(
+                    "{} is not below schedule.n_steps {}",
+                    schedule.n_warmup_steps, schedule.n_steps
+                ),
+            ));
         }
-        Ok(spec)
+        let families = self.data.families()?;
+        if families != Families::Mix && !self.data.n_in_turn.is_empty() {
+            return Err(Fault::new(
+                "data.n_in_turn",
+                format!("is for synthetic:mix alone, not for '{}'", self.data.source),
+            ));
+        }
+        Ok(())
     }
 }

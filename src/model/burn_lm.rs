@@ -157,6 +157,11 @@ impl BurnLm {
         self
     }
 
+    /// Number format of the weights.
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
     /// Whether its forwards are shared among the threads of the CPU.
     pub fn uses_threads(&self) -> bool {
         self.running.uses_threads()

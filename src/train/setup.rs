@@ -19,7 +19,8 @@ use crate::workload::{ProblemStream, Split, training_document};
 /// # Errors
 /// When the data's source is none to train on.
 pub fn open_problems(spec: &TrainSpec) -> Result<ProblemStream, TrainError> {
-    let families = spec.data.families().map_err(TrainError::Text)?;
+    let families = spec.data.families();
+    let families = families.map_err(|fault| TrainError::Text(fault.to_string()))?;
     let stream = ProblemStream::new(families, Split::Train, spec.data.seed)
         .map_err(|error| TrainError::Text(error.to_string()))?;
     let n_in_turn = &spec.data.n_in_turn;

@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use serde::de::DeserializeOwned;
 use wedlm_bench::model::burn_lm::{BurnLm, LoadOptions};
 use wedlm_bench::model::checkpoint::Checkpoint;
-use wedlm_bench::model::device::Dtype;
+use wedlm_bench::model::device::{DeviceSpec, Dtype};
 use wedlm_bench::model::lm::TokenId;
 use wedlm_bench::model::tokenizer::Tokenizer;
 
@@ -22,11 +22,19 @@ pub fn read_json<T: DeserializeOwned>(path: &str) -> T {
     serde_json::from_str(&text).unwrap()
 }
 
-/// A reference checkpoint on the CPU in f32.
+/// Where the reference checkpoints run: the CPU, or what `WEDLM_BENCH_TEST_DEVICE` names.
+pub fn device() -> Device {
+    let name = std::env::var("WEDLM_BENCH_TEST_DEVICE");
+    let name = name.unwrap_or_else(|_| "cpu".to_owned());
+    let device: DeviceSpec = name.parse().unwrap();
+    device.open().unwrap()
+}
+
+/// A reference checkpoint in f32.
 pub fn load(name: &str) -> BurnLm {
     let checkpoint = Checkpoint::open(fixture(name).to_str().unwrap()).unwrap();
     let options = LoadOptions {
-        device: Device::flex(),
+        device: device(),
         dtype: Dtype::F32,
         context_len: 512,
         n_drawable: usize::MAX,
