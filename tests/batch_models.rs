@@ -3,7 +3,7 @@
 mod common;
 
 use burn::module::Param;
-use burn::tensor::{DType, Device, Tensor};
+use burn::tensor::{DType, Tensor};
 use common::{device, fixture, load, read_json};
 use serde::Deserialize;
 use wedlm_bench::engine::autoregressive;

@@ -78,6 +78,8 @@ pub enum DeviceError {
         "device {device}: it could not be opened; check the index and the driver, or use `device: cpu`"
     )]
     CannotOpen { device: DeviceSpec },
+    #[error("device {device}: it does not compute in {dtype}; use `dtype: f32`, or another device")]
+    Dtype { device: DeviceSpec, dtype: Dtype },
 }
 
 impl FromStr for DeviceSpec {
@@ -132,6 +134,23 @@ impl DeviceSpec {
             Self::Cpu => Ok(Device::flex()),
             Self::Cuda(index) => open_cuda(self, index),
             Self::Wgpu => open_wgpu(self),
+        }
+    }
+
+    /// Opens the device for weights and arithmetic of a dtype.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and when the device only stores the dtype or does not know it: what it
+    /// computes would have no meaning.
+    pub fn open_for(self, dtype: Dtype) -> Result<Device, DeviceError> {
+        let device = self.open()?;
+        if device.supports_dtype(DType::from(dtype)) {
+            Ok(device)
+        } else {
+            Err(DeviceError::Dtype {
+                device: self,
+                dtype,
+            })
         }
     }
 }
@@ -199,6 +218,13 @@ mod tests {
                 .to_string()
                 .contains("cpu, cuda")
         );
+    }
+
+    #[test]
+    fn the_cpu_computes_in_every_dtype() {
+        for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
+            assert!(DeviceSpec::Cpu.open_for(dtype).is_ok(), "{dtype}");
+        }
     }
 
     #[cfg(not(feature = "cuda"))]

@@ -134,14 +134,19 @@ pub fn inspect(
     if let Err(error) = &tokenizer {
         found.problems.push(error.to_string());
     }
-    found.problems.extend(problems(checkpoint, &found, device));
+    let here = (device, dtype);
+    found.problems.extend(problems(checkpoint, &found, here));
     found
 }
 
-fn problems(checkpoint: &Checkpoint, found: &Inspection, device: DeviceSpec) -> Vec<String> {
+fn problems(
+    checkpoint: &Checkpoint,
+    found: &Inspection,
+    (device, dtype): (DeviceSpec, Dtype),
+) -> Vec<String> {
     let vocab = checkpoint.arch.vocab_len;
     let mut problems = tensors::problems(checkpoint);
-    if let Err(error) = device.open() {
+    if let Err(error) = device.open_for(dtype) {
         problems.push(error.to_string());
     }
     if let Some(n) = found.n_tokens.filter(|&n| n > vocab) {

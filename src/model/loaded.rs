@@ -58,7 +58,7 @@ impl LoadedModel {
     /// # Errors
     /// When the checkpoint or the device cannot be used; see [`LoadError`].
     pub fn open(name: &str, placement: Placement) -> Result<Self, LoadError> {
-        let device = placement.device.open()?;
+        let device = placement.device.open_for(placement.dtype)?;
         let checkpoint = Checkpoint::open(name)?;
         must_fit_into_memory(&checkpoint, placement)?;
         let tokenizer = Tokenizer::load(&checkpoint)?;
