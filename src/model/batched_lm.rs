@@ -5,9 +5,8 @@ use std::sync::Arc;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::model::arch::Architecture;
-use crate::model::burn_lm::{
-    LoadOptions, Weights, check_rows, drawable, on_threads, read_logits, row_context, sync,
-};
+use crate::model::burn_lm::{LoadOptions, Weights};
+use crate::model::call::{check_rows, drawable, on_threads, read_logits, row_context, sync};
 use crate::model::cpu::{CpuCache, CpuTransformer, NewRows, Scratch};
 use crate::model::kv_cache::{LayerCache, Placement};
 use crate::model::lm::{BatchedLanguageModel, Logits, ModelError, SequenceRows};

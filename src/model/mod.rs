@@ -4,6 +4,7 @@ pub mod arch;
 pub mod attention;
 pub mod batched_lm;
 pub mod burn_lm;
+mod call;
 pub mod chat;
 pub mod checkpoint;
 mod cpu;

@@ -15,6 +15,7 @@
 
 mod call;
 mod kernel;
+mod storage;
 mod weight;
 
 use half::{bf16, f16};
@@ -23,6 +24,7 @@ use pulp::{Arch, Simd, WithSimd};
 use self::call::Call;
 pub(super) use self::call::{Rows, Then, split_lines};
 use self::kernel::{Part, VECTORS};
+use self::storage::{Storage, Words};
 use self::weight::Weight;
 use crate::model::device::Dtype;
 
@@ -33,20 +35,6 @@ pub struct PanelMatrix {
     in_len: usize,
     out_len: usize,
     geometry: Geometry,
-}
-
-#[derive(Debug)]
-enum Storage {
-    F32(Words<f32>),
-    F16(Words<f16>),
-    Bf16(Words<bf16>),
-}
-
-/// Panels from `start` on, so that vectors do not straddle cache lines.
-#[derive(Debug)]
-struct Words<W: Weight> {
-    words: Vec<W::Word>,
-    start: usize,
 }
 
 /// Panels somewhere in memory: those of a matrix, or of cached keys and values.
@@ -108,9 +96,6 @@ impl Geometry {
     }
 }
 
-/// Bytes of a cache line.
-const LINE: usize = 64;
-
 /// Multiply-adds that are worth another thread: a microsecond or two, in which one that is awake
 /// ([`with_all_awake`](crate::model::threads::with_all_awake)) has taken over its share.
 const MIN_WORK: usize = 16 * 1024;
@@ -126,43 +111,6 @@ const MANY_ROWS: usize = 16;
 /// Whether this processor has vector instructions that the products here are written for.
 pub fn has_vectors() -> bool {
     Geometry::here().has_vectors
-}
-
-impl<W: Weight> Words<W> {
-    fn zeros(len: usize) -> Self {
-        let per_line = LINE / size_of::<W::Word>();
-        let words = vec![W::Word::default(); len + per_line];
-        // Without an offset the product is slower, not wrong.
-        let start = match words.as_ptr().align_offset(LINE) {
-            offset if offset <= per_line => offset,
-            _ => 0,
-        };
-        Self { words, start }
-    }
-
-    /// The words of each input of a panel.
-    fn lines(&self, panel: usize, in_len: usize, width: usize) -> impl Iterator<Item = &[W::Word]> {
-        let of_input = width / W::PER_WORD;
-        let start = self.start + panel * in_len * of_input;
-        self.words[start..][..in_len * of_input].chunks_exact(of_input)
-    }
-
-    fn put_column(&mut self, column: usize, width: usize, weights: &[f32]) {
-        let of_input = width / W::PER_WORD;
-        let len = weights.len() * of_input;
-        let start = self.start + column / width * len;
-        let lines = self.words[start..][..len].chunks_exact_mut(of_input);
-        for (line, &weight) in lines.zip(weights) {
-            W::put(line, column % width, weight);
-        }
-    }
-
-    fn get_column(&self, column: usize, width: usize, out: &mut [f32]) {
-        let lines = self.lines(column / width, out.len(), width);
-        for (weight, line) in out.iter_mut().zip(lines) {
-            *weight = W::get(line, column % width);
-        }
-    }
 }
 
 impl PanelMatrix {

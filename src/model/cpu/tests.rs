@@ -3,7 +3,7 @@ use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use super::*;
 use crate::model::arch::RopeScaling;
-use crate::model::burn_lm::row_context;
+use crate::model::call::row_context;
 use crate::model::device::Dtype;
 use crate::model::panels::has_vectors;
 use crate::model::transformer::{KvCache, Transformer};
