@@ -441,7 +441,9 @@ fn a_training_file_is_checked_like_a_sweep() {
     };
     assert_eq!(
         refused("batch_len:", "batch_length:"),
-        "schedule: unknown field 'batch_length', did you mean 'batch_len'?"
+        "schedule: unknown field 'batch_length', expected one of 'n_steps', 'batch_len', \
+         'micro_batch_len', 'optimizer', 'learning_rate', 'final_learning_rate', 'n_warmup_steps', \
+         'weight_decay', 'beta_2', 'clip_norm', 'checkpoint_every'; did you mean 'batch_len'?"
     );
     assert_eq!(
         refused("workers: 2", "workers: 0"),
