@@ -77,7 +77,11 @@ fn main() -> Result<()> {
     for line in std::io::stdin().lock().lines() {
         let request: Value = serde_json::from_str(&line?).expect("a request");
         let mut ids: Vec<u32> = serde_json::from_value(request["ids"].clone()).expect("ids");
-        let n = if request["kind"] == "prefill" { 1 } else { request["n"].as_u64().unwrap_or(1) };
+        let n = if request["kind"] == "prefill" {
+            1
+        } else {
+            request["n"].as_u64().unwrap_or(1)
+        };
         let prompt_len = ids.len();
         let start = Instant::now();
         model.clear_kv_cache();
@@ -91,7 +95,11 @@ fn main() -> Result<()> {
             }
         }
         let seconds = start.elapsed().as_secs_f64();
-        writeln!(out, "{}", json!({"seconds": seconds, "ids": ids[prompt_len..]}))?;
+        writeln!(
+            out,
+            "{}",
+            json!({"seconds": seconds, "ids": ids[prompt_len..]})
+        )?;
         out.flush()?;
     }
     Ok(())
