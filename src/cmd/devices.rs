@@ -5,16 +5,15 @@ use crate::model::device::{DeviceSpec, Dtype};
 
 pub fn run() -> Result<(), Failure> {
     for device in [DeviceSpec::Cpu, DeviceSpec::Cuda(0), DeviceSpec::Wgpu] {
-        if let Err(error) = device.open() {
-            println!("{device}: not usable: {error}");
-            continue;
+        match device.open() {
+            Ok(opened) => {
+                let dtypes = Dtype::ALL.into_iter();
+                let usable = dtypes.filter(|dtype| dtype.is_computed_by(&opened));
+                let names: Vec<String> = usable.map(|dtype| dtype.to_string()).collect();
+                println!("{device}: usable with {}", names.join(", "));
+            }
+            Err(error) => println!("{device}: not usable: {error}"),
         }
-        let dtypes = [Dtype::F32, Dtype::F16, Dtype::Bf16].into_iter();
-        let usable: Vec<String> = dtypes
-            .filter(|&dtype| device.open_for(dtype).is_ok())
-            .map(|dtype| dtype.to_string())
-            .collect();
-        println!("{device}: usable with {}", usable.join(", "));
     }
     Ok(())
 }

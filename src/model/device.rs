@@ -27,6 +27,14 @@ pub enum Dtype {
 }
 
 impl Dtype {
+    pub const ALL: [Self; 3] = [Self::F32, Self::F16, Self::Bf16];
+
+    /// Whether an open device computes in it, where others only store it or do not know it: what they
+    /// compute would have no meaning.
+    pub fn is_computed_by(self, device: &Device) -> bool {
+        device.supports_dtype(DType::from(self))
+    }
+
     pub fn n_bytes(self) -> u64 {
         match self {
             Dtype::F32 => 4,
@@ -140,11 +148,10 @@ impl DeviceSpec {
     /// Opens the device for weights and arithmetic of a dtype.
     ///
     /// # Errors
-    /// As [`open`](Self::open), and when the device only stores the dtype or does not know it: what it
-    /// computes would have no meaning.
+    /// As [`open`](Self::open), and when the device does not compute in the dtype.
     pub fn open_for(self, dtype: Dtype) -> Result<Device, DeviceError> {
         let device = self.open()?;
-        if device.supports_dtype(DType::from(dtype)) {
+        if dtype.is_computed_by(&device) {
             Ok(device)
         } else {
             Err(DeviceError::Dtype {
@@ -222,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_cpu_computes_in_every_dtype() {
-        for dtype in [Dtype::F32, Dtype::F16, Dtype::Bf16] {
+        for dtype in Dtype::ALL {
             assert!(DeviceSpec::Cpu.open_for(dtype).is_ok(), "{dtype}");
         }
     }

@@ -214,7 +214,7 @@ impl PanelMatrix {
 
     fn panels<'a, W: Weight>(&self, words: &'a Words<W>) -> Panels<'a, W> {
         Panels {
-            values: &words.words[words.start..],
+            values: words.panels(),
             stride: self.geometry.width / W::PER_WORD * self.in_len,
             in_len: self.in_len,
             geometry: self.geometry,

@@ -25,8 +25,7 @@ pub fn read_json<T: DeserializeOwned>(path: &str) -> T {
 /// Where the reference checkpoints run: the CPU, or what `WEDLM_BENCH_TEST_DEVICE` names.
 pub fn device() -> Device {
     let name = std::env::var("WEDLM_BENCH_TEST_DEVICE");
-    let name = name.unwrap_or_else(|_| "cpu".to_owned());
-    let device: DeviceSpec = name.parse().unwrap();
+    let device = name.map_or(DeviceSpec::Cpu, |name| name.parse().unwrap());
     device.open().unwrap()
 }
 

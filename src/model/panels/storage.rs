@@ -1,5 +1,7 @@
 //! The memory of a matrix: its panels, one behind the other.
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 
 use super::weight::Weight;
@@ -17,8 +19,8 @@ pub(super) enum Storage {
 /// Panels from `start` on, so that vectors do not straddle cache lines.
 #[derive(Debug)]
 pub(super) struct Words<W: Weight> {
-    pub words: Vec<W::Word>,
-    pub start: usize,
+    words: Vec<W::Word>,
+    start: usize,
 }
 
 impl<W: Weight> Words<W> {
@@ -33,27 +35,31 @@ impl<W: Weight> Words<W> {
         Self { words, start }
     }
 
-    /// The words of each input of a panel.
-    fn lines(&self, panel: usize, in_len: usize, width: usize) -> impl Iterator<Item = &[W::Word]> {
-        let of_input = width / W::PER_WORD;
-        let start = self.start + panel * in_len * of_input;
-        self.words[start..][..in_len * of_input].chunks_exact(of_input)
+    /// Panel after panel.
+    pub fn panels(&self) -> &[W::Word] {
+        &self.words[self.start..]
     }
 
     pub fn put_column(&mut self, column: usize, width: usize, weights: &[f32]) {
-        let of_input = width / W::PER_WORD;
-        let len = weights.len() * of_input;
-        let start = self.start + column / width * len;
-        let lines = self.words[start..][..len].chunks_exact_mut(of_input);
+        let place = self.place(column, width, weights.len());
+        let lines = self.words[place].chunks_exact_mut(width / W::PER_WORD);
         for (line, &weight) in lines.zip(weights) {
             W::put(line, column % width, weight);
         }
     }
 
     pub fn get_column(&self, column: usize, width: usize, out: &mut [f32]) {
-        let lines = self.lines(column / width, out.len(), width);
+        let place = self.place(column, width, out.len());
+        let lines = self.words[place].chunks_exact(width / W::PER_WORD);
         for (weight, line) in out.iter_mut().zip(lines) {
             *weight = W::get(line, column % width);
         }
+    }
+
+    /// Where the panel of a column lies.
+    fn place(&self, column: usize, width: usize, in_len: usize) -> Range<usize> {
+        let len = width / W::PER_WORD * in_len;
+        let start = self.start + column / width * len;
+        start..start + len
     }
 }
